@@ -1,0 +1,11 @@
+//! SIMD erasure-codec engine.
+#![no_std]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod error;
+pub mod gf8;
+
+pub use error::{Error, Result};
