@@ -7,5 +7,7 @@ extern crate std;
 
 mod error;
 pub mod gf8;
+pub mod kernel;
 
 pub use error::{Error, Result};
+pub use kernel::KernelId;

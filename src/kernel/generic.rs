@@ -1,0 +1,271 @@
+//! The one algorithm: sums of products over columns of bytes, for any vector.
+//!
+//! `COLUMNS` inputs and `ROWS` outputs are constants, so that the loop over inputs is unrolled:
+//! every input stream then has a load instruction of its own, which is what hardware prefetchers
+//! tell streams apart by, and all sums stay in registers.
+
+use core::ops::Range;
+use core::ptr::copy_nonoverlapping;
+
+use super::vector::Gf8Vector;
+use super::{DotProduct, MAX_COLUMNS, MAX_ROWS};
+
+/// The longest vector; bounce buffers have room for one a stream.
+const MAX_BYTES: usize = 64;
+
+/// Repeats a block for every pair of columns, with the pair's first as a constant.
+///
+/// A plain loop would be left rolled by the compiler once its body is large, and sums indexed in
+/// a rolled loop live in memory instead of registers.
+macro_rules! for_each_pair {
+    ($columns:expr, |$column:ident| $body:expr) => {
+        for_each_pair!(@ $columns, $column, $body, 0 2 4 6 8 10 12 14)
+    };
+    (@ $columns:expr, $column:ident, $body:expr, $($first:literal)*) => {
+        $(if $first < $columns {
+            const { assert!(MAX_COLUMNS == 16, "one literal a pair of columns") };
+            #[allow(non_upper_case_globals)]
+            const $column: usize = $first;
+            $body
+        })*
+    };
+}
+
+/// Sums of products over bytes `start..end` of every stream.
+///
+/// Output r becomes (or, with `accumulate`, has added to it) the sum over columns c of
+/// coefficient (c, r) times input c. With `MULTIPLY` false all coefficients are 1 and `entries`
+/// is not read. `itself` is the entry function that this is inlined into.
+///
+/// # Safety
+///
+/// As [`DotProduct`] says; and the caller runs with the target features of `V`.
+#[inline(always)]
+pub(super) unsafe fn dot_product<
+    V: Gf8Vector,
+    const COLUMNS: usize,
+    const ROWS: usize,
+    const UNROLL: usize,
+    const MULTIPLY: bool,
+>(
+    itself: DotProduct,
+    entries: *const u64,
+    inputs: *const *const u8,
+    outputs: *const *mut u8,
+    start: usize,
+    end: usize,
+    accumulate: bool,
+) {
+    const {
+        assert!(COLUMNS >= 1 && COLUMNS <= MAX_COLUMNS);
+        assert!(ROWS >= 1 && ROWS <= MAX_ROWS);
+        assert!(V::BYTES <= MAX_BYTES);
+    }
+    // Copies that nothing else points to: the compiler may keep them in registers.
+    // SAFETY: the caller vouches for COLUMNS input and ROWS output pointers.
+    let (columns, rows) =
+        unsafe { (*inputs.cast::<[*const u8; COLUMNS]>(), *outputs.cast::<[*mut u8; ROWS]>()) };
+    let mut at = start;
+    while end - at >= UNROLL * V::BYTES {
+        // SAFETY: UNROLL whole vectors lie before `end` in every stream.
+        unsafe {
+            block::<V, COLUMNS, ROWS, UNROLL, MULTIPLY, false>(
+                entries,
+                &columns,
+                &rows,
+                at,
+                V::BYTES,
+                accumulate,
+            );
+        }
+        at += UNROLL * V::BYTES;
+    }
+    if V::MASKED {
+        while at < end {
+            let count = (end - at).min(V::BYTES);
+            // SAFETY: `count` bytes, at most a vector's, lie before `end` in every stream.
+            unsafe {
+                block::<V, COLUMNS, ROWS, 1, MULTIPLY, true>(
+                    entries, &columns, &rows, at, count, accumulate,
+                );
+            }
+            at += count;
+        }
+        return;
+    }
+    if UNROLL > 1 {
+        while end - at >= V::BYTES {
+            // SAFETY: a whole vector lies before `end` in every stream.
+            unsafe {
+                block::<V, COLUMNS, ROWS, 1, MULTIPLY, false>(
+                    entries,
+                    &columns,
+                    &rows,
+                    at,
+                    V::BYTES,
+                    accumulate,
+                );
+            }
+            at += V::BYTES;
+        }
+    }
+    if at < end {
+        let shape = Shape { columns: COLUMNS, rows: ROWS, vector_bytes: V::BYTES };
+        // SAFETY: fewer bytes than a vector's are left before `end` in every stream, and
+        // `itself` computes COLUMNS and ROWS.
+        unsafe {
+            last_partial_vector(itself, shape, entries, inputs, outputs, at..end, accumulate)
+        };
+    }
+}
+
+/// `UNROLL` vectors of every stream, or with `PARTIAL` the first `count` bytes of one.
+#[inline(always)]
+unsafe fn block<
+    V: Gf8Vector,
+    const COLUMNS: usize,
+    const ROWS: usize,
+    const UNROLL: usize,
+    const MULTIPLY: bool,
+    const PARTIAL: bool,
+>(
+    entries: *const u64,
+    inputs: &[*const u8; COLUMNS],
+    outputs: &[*mut u8; ROWS],
+    at: usize,
+    count: usize,
+    accumulate: bool,
+) {
+    // SAFETY: the caller vouches for the bytes of every stream from `at` (UNROLL vectors, or
+    // `count` bytes where PARTIAL), for COLUMNS * ROWS entries, and for the target features.
+    unsafe {
+        let read = |stream: *const u8, step: usize| {
+            if PARTIAL {
+                V::load_first(stream.add(at), count)
+            } else {
+                V::load(stream.add(at + step * V::BYTES))
+            }
+        };
+        let mut sums = [[V::zero(); UNROLL]; ROWS];
+        if accumulate {
+            for row in 0..ROWS {
+                for step in 0..UNROLL {
+                    sums[row][step] = read(outputs[row].cast_const(), step);
+                }
+            }
+        }
+        for_each_pair!(COLUMNS, |COLUMN| {
+            let paired = COLUMN + 1 < COLUMNS;
+            let mut x = [V::zero(); UNROLL];
+            let mut y = [V::zero(); UNROLL];
+            for step in 0..UNROLL {
+                x[step] = read(inputs[COLUMN], step);
+                if paired {
+                    y[step] = read(inputs[COLUMN + 1], step);
+                }
+            }
+            for row in 0..ROWS {
+                if MULTIPLY {
+                    let c = V::coefficient(entries.add((COLUMN * ROWS + row) * V::ENTRY_WORDS));
+                    if paired {
+                        let d = V::coefficient(
+                            entries.add(((COLUMN + 1) * ROWS + row) * V::ENTRY_WORDS),
+                        );
+                        for step in 0..UNROLL {
+                            sums[row][step] = sums[row][step].add_products(x[step], c, y[step], d);
+                        }
+                    } else {
+                        for step in 0..UNROLL {
+                            sums[row][step] = sums[row][step].add_product(x[step], c);
+                        }
+                    }
+                } else {
+                    for step in 0..UNROLL {
+                        sums[row][step] = if paired {
+                            sums[row][step].xor3(x[step], y[step])
+                        } else {
+                            sums[row][step].xor(x[step])
+                        };
+                    }
+                }
+            }
+        });
+        for row in 0..ROWS {
+            for step in 0..UNROLL {
+                if PARTIAL {
+                    sums[row][step].store_first(outputs[row].add(at), count);
+                } else {
+                    sums[row][step].store(outputs[row].add(at + step * V::BYTES));
+                }
+            }
+        }
+    }
+}
+
+/// Of the entry function that [`last_partial_vector`] calls again.
+struct Shape {
+    columns: usize,
+    rows: usize,
+    vector_bytes: usize,
+}
+
+/// The end of a call on an instruction set without masks: the bytes left of every stream are
+/// copied to the stack, computed there as one whole vector, and the results copied out.
+///
+/// # Safety
+///
+/// As [`DotProduct`] says for the bytes `left`, which must be fewer than a vector's; `entry`
+/// computes the columns, rows and vectors of `shape`.
+#[inline(never)]
+unsafe fn last_partial_vector(
+    entry: DotProduct,
+    shape: Shape,
+    entries: *const u64,
+    inputs: *const *const u8,
+    outputs: *const *mut u8,
+    left: Range<usize>,
+    accumulate: bool,
+) {
+    let mut input_bytes = [[0u8; MAX_BYTES]; MAX_COLUMNS];
+    let mut output_bytes = [[0u8; MAX_BYTES]; MAX_ROWS];
+    let mut input_pointers = [core::ptr::null(); MAX_COLUMNS];
+    let mut output_pointers = [core::ptr::null_mut(); MAX_ROWS];
+    for column in 0..shape.columns {
+        // SAFETY: the caller vouches for `shape.columns` pointers, and for the bytes `left`
+        // of each; they are fewer than MAX_BYTES.
+        unsafe {
+            let source = (*inputs.add(column)).add(left.start);
+            copy_nonoverlapping(source, input_bytes[column].as_mut_ptr(), left.len());
+        }
+        input_pointers[column] = input_bytes[column].as_ptr();
+    }
+    for row in 0..shape.rows {
+        if accumulate {
+            // SAFETY: as above, for `shape.rows` outputs.
+            unsafe {
+                let source = (*outputs.add(row)).add(left.start);
+                copy_nonoverlapping(source, output_bytes[row].as_mut_ptr(), left.len());
+            }
+        }
+        output_pointers[row] = output_bytes[row].as_mut_ptr();
+    }
+    // SAFETY: every buffer has MAX_BYTES, at least a vector's, and they do not overlap. Exactly
+    // one whole vector is asked for, so `entry` does not come here again.
+    unsafe {
+        entry(
+            entries,
+            input_pointers.as_ptr(),
+            output_pointers.as_ptr(),
+            0,
+            shape.vector_bytes,
+            accumulate,
+        );
+    }
+    for row in 0..shape.rows {
+        // SAFETY: as above.
+        unsafe {
+            let target = (*outputs.add(row)).add(left.start);
+            copy_nonoverlapping(output_bytes[row].as_ptr(), target, left.len());
+        }
+    }
+}

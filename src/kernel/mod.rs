@@ -1,0 +1,222 @@
+//! Kernels: sums of products over GF(2^8) on the best instruction set at hand.
+//!
+//! There is one algorithm (`generic`), written over a small trait of vector operations; each
+//! instruction set is one short file that implements the trait. The kernel is chosen once, by
+//! what the CPU and the operating system offer, and `RESTRIPE_KERNEL` in the environment forces
+//! another; [`KernelId::selected`] tells which.
+//!
+//! | name | needs | a product is |
+//! |---|---|---|
+//! | `avx512_gfni` | AVX-512 F and BW, GFNI | one affine transform of 64 bytes |
+//! | `avx512` | AVX-512 F and BW | two shuffles of 64 bytes |
+//! | `avx2_gfni` | AVX2, GFNI | one affine transform of 32 bytes |
+//! | `avx2` | AVX2 | two shuffles of 32 bytes |
+//! | `ssse3` | SSSE3 | two shuffles of 16 bytes |
+//! | `neon` | aarch64 | two table look-ups of 16 bytes |
+//! | `scalar` | nothing | plain 64-bit arithmetic on 8 bytes |
+//!
+//! Best first. Every kernel computes the same bytes, reads and writes no byte outside the
+//! buffers it is given, and takes any length and alignment.
+
+use alloc::string::String;
+use core::fmt;
+
+use once_cell::race::OnceBox;
+
+use crate::{Error, Result};
+
+mod entry;
+mod generic;
+mod matrix;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod program;
+mod scalar;
+mod tables;
+mod vector;
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+mod x86;
+
+pub(crate) use matrix::KernelMatrix;
+pub(crate) use program::{Program, Step};
+
+/// The most inputs that an entry function of any kernel takes.
+const MAX_COLUMNS: usize = 16;
+
+/// Outputs that one entry function computes in a pass.
+const MAX_ROWS: usize = 6;
+
+/// An entry function: see [`generic::dot_product`].
+///
+/// # Safety
+///
+/// The CPU has the features of the kernel. `inputs` and `outputs` point to as many pointers as
+/// the function has columns and rows, each valid for bytes `start..end` (to be read, or read and
+/// written); no output overlaps an input or another output; `start <= end`; and there are
+/// columns x rows coefficients of the kernel's form at `entries`, column by column.
+type DotProduct = unsafe fn(
+    entries: *const u64,
+    inputs: *const *const u8,
+    outputs: *const *mut u8,
+    start: usize,
+    end: usize,
+    accumulate: bool,
+);
+
+/// One instruction set's functions and what the code around them must know.
+struct KernelTable {
+    name: &'static str,
+    supported: fn() -> bool,
+    vector_bytes: usize,
+    /// Words of one coefficient.
+    entry_words: usize,
+    /// The form of every coefficient, `entry_words` each.
+    entries: &'static [u64],
+    /// By columns - 1 and rows - 1; more columns than there are here go group by group.
+    products: &'static [[DotProduct; MAX_ROWS]],
+    /// For one row of coefficients that are all 1, by columns - 1.
+    sums: &'static [DotProduct],
+}
+
+/// Every kernel of this build, best first.
+static KERNELS: &[&KernelTable] = &[
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    &x86::avx512_gfni::AVX512_GFNI,
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    &x86::avx512::AVX512,
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    &x86::avx2_gfni::AVX2_GFNI,
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    &x86::avx2::AVX2,
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    &x86::ssse3::SSSE3,
+    #[cfg(target_arch = "aarch64")]
+    &neon::NEON,
+    &scalar::SCALAR,
+];
+
+/// Names of kernels for other architectures: known, never available here.
+const ELSEWHERE: &[&str] = &["avx512_gfni", "avx512", "avx2_gfni", "avx2", "ssse3", "neon"];
+
+/// A kernel that runs on this CPU: whoever holds one has the proof, for there is no other way to
+/// get one than to ask this type.
+///
+/// ```
+/// use restripe::KernelId;
+/// for kernel in KernelId::available() {
+///     println!("{kernel}: {} bytes a vector", kernel.vector_bytes());
+/// }
+/// assert!(KernelId::from_name("scalar").is_ok());
+/// assert!(KernelId::from_name("abacus").is_err());
+/// ```
+#[derive(Clone, Copy)]
+pub struct KernelId(&'static KernelTable);
+
+impl KernelId {
+    /// The kernels that this CPU can run, best first; the last is always `scalar`.
+    pub fn available() -> impl Iterator<Item = Self> {
+        KERNELS.iter().filter(|table| (table.supported)()).map(|table| Self(table))
+    }
+
+    /// The kernel that codes use unless they are told another: the one that `RESTRIPE_KERNEL`
+    /// names, else the best one available. Chosen at the first call and kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KernelUnavailable`] when `RESTRIPE_KERNEL` is set to a name that is unknown, or
+    /// that this CPU does not support.
+    pub fn selected() -> Result<Self> {
+        static SELECTED: OnceBox<Result<KernelId>> = OnceBox::new();
+        SELECTED.get_or_init(|| alloc::boxed::Box::new(Self::select())).clone()
+    }
+
+    fn select() -> Result<Self> {
+        #[cfg(feature = "std")]
+        if let Some(name) = std::env::var_os("RESTRIPE_KERNEL") {
+            return Self::from_name(&name.to_string_lossy());
+        }
+        Ok(Self::available().next().unwrap_or(Self(&scalar::SCALAR)))
+    }
+
+    /// The kernel of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KernelUnavailable`] for a name that is unknown or not supported by this CPU.
+    pub fn from_name(name: &str) -> Result<Self> {
+        Self::available().find(|kernel| kernel.name() == name).ok_or_else(|| {
+            let mut available = String::new();
+            for kernel in Self::available() {
+                if !available.is_empty() {
+                    available.push(' ');
+                }
+                available.push_str(kernel.name());
+            }
+            Error::KernelUnavailable {
+                name: name.into(),
+                known: ELSEWHERE.contains(&name),
+                available,
+            }
+        })
+    }
+
+    /// Its name, as `RESTRIPE_KERNEL`, the command and the benchmarks have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.0.name
+    }
+
+    /// Bytes that one of its vector registers holds.
+    #[must_use]
+    pub fn vector_bytes(self) -> usize {
+        self.0.vector_bytes
+    }
+}
+
+impl PartialEq for KernelId {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for KernelId {}
+
+impl fmt::Display for KernelId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl fmt::Debug for KernelId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "KernelId({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_every_kernel_known_here_or_elsewhere() {
+        for table in KERNELS {
+            assert!(table.name == "scalar" || ELSEWHERE.contains(&table.name));
+            assert_eq!(table.entries.len(), 256 * table.entry_words);
+            assert_eq!(table.products.len(), table.sums.len());
+            assert!((1..=MAX_COLUMNS).contains(&table.sums.len()));
+        }
+        assert_eq!(KernelId::available().last().unwrap().name(), "scalar");
+    }
+
+    #[test]
+    fn tells_a_kernel_the_cpu_lacks_from_one_nobody_has() {
+        let unknown = KernelId::from_name("abacus").unwrap_err();
+        assert!(matches!(unknown, Error::KernelUnavailable { known: false, .. }), "{unknown}");
+        for name in ELSEWHERE {
+            if KernelId::available().all(|kernel| kernel.name() != *name) {
+                let lacking = KernelId::from_name(name).unwrap_err();
+                assert!(matches!(lacking, Error::KernelUnavailable { known: true, .. }));
+            }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Programs: sums of products over numbered buffers, run without a lock or an allocation.
+//!
+//! This is where safe slices become the pointers that kernels take. A plan for Reed-Solomon is a
+//! program of one step from all inputs to all outputs; codes with sub-shards have several steps
+//! and scratch buffers between them.
+
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::ops::Range;
+
+use super::KernelMatrix;
+
+/// Buffers of one program: inputs, outputs and scratch together.
+pub(crate) const MAX_BUFFERS: usize = 1024;
+
+/// Programs with no more buffers than this keep their pointers in a small stack frame.
+const FEW_BUFFERS: usize = 40;
+
+/// Bytes computed at a time where some outputs have ended already; their share goes here.
+const DISCARD: usize = 1024;
+
+/// One step: every target becomes the sum of products of the sources.
+#[derive(Clone)]
+pub(crate) struct Step {
+    matrix: KernelMatrix,
+    sources: Vec<u16>,
+    targets: Vec<u16>,
+}
+
+/// Steps over buffers numbered inputs first, then outputs, then scratch.
+///
+/// Its fields are private so that a value that exists has passed the checks of
+/// [`Program::new`], which the unsafe code below rests on.
+#[derive(Clone)]
+pub(crate) struct Program {
+    inputs: usize,
+    outputs: usize,
+    scratch: usize,
+    steps: Vec<Step>,
+    /// Whether the only step goes from all inputs to all outputs, each in its order.
+    is_dense: bool,
+}
+
+impl Step {
+    /// A step from buffers `sources` (columns) to buffers `targets` (rows).
+    pub(crate) fn new(matrix: KernelMatrix, sources: Vec<u16>, targets: Vec<u16>) -> Self {
+        Self { matrix, sources, targets }
+    }
+}
+
+impl Program {
+    /// `None` where a step does not fit: counts that differ from its matrix, none at all, buffers
+    /// out of range, a target that is an input, a target twice or among the step's own sources.
+    pub(crate) fn new(
+        inputs: usize,
+        outputs: usize,
+        scratch: usize,
+        steps: Vec<Step>,
+    ) -> Option<Self> {
+        let buffers = inputs.checked_add(outputs)?.checked_add(scratch)?;
+        if buffers > MAX_BUFFERS {
+            return None;
+        }
+        for step in &steps {
+            let mut is_target = [false; MAX_BUFFERS];
+            for &target in &step.targets {
+                let target = usize::from(target);
+                if target < inputs || target >= buffers || is_target[target] {
+                    return None;
+                }
+                is_target[target] = true;
+            }
+            let sources_fit = step
+                .sources
+                .iter()
+                .all(|&source| usize::from(source) < buffers && !is_target[usize::from(source)]);
+            let counts_fit = step.sources.len() == step.matrix.columns()
+                && step.targets.len() == step.matrix.rows();
+            let is_empty = step.sources.is_empty() || step.targets.is_empty();
+            if !sources_fit || !counts_fit || is_empty {
+                return None;
+            }
+        }
+        let is_dense = match &steps[..] {
+            [step] => {
+                step.sources.iter().map(|&source| usize::from(source)).eq(0..inputs)
+                    && step.targets.iter().map(|&target| usize::from(target)).eq(inputs..buffers)
+            }
+            _ => false,
+        };
+        Some(Self { inputs, outputs, scratch, steps, is_dense })
+    }
+
+    /// The program of one step from all inputs to all outputs.
+    pub(crate) fn dense(matrix: KernelMatrix) -> Option<Self> {
+        let (outputs, inputs) = (matrix.rows(), matrix.columns());
+        let number = |buffer| u16::try_from(buffer).ok();
+        let sources = (0..inputs).map(number).collect::<Option<_>>()?;
+        let targets = (inputs..inputs + outputs).map(number).collect::<Option<_>>()?;
+        Self::new(inputs, outputs, 0, alloc::vec![Step::new(matrix, sources, targets)])
+    }
+
+    /// Number of scratch buffers.
+    pub(crate) fn scratch(&self) -> usize {
+        self.scratch
+    }
+
+    /// The steps as (matrix, sources, targets).
+    pub(crate) fn steps(&self) -> impl ExactSizeIterator<Item = (&KernelMatrix, &[u16], &[u16])> {
+        self.steps.iter().map(|step| (&step.matrix, &step.sources[..], &step.targets[..]))
+    }
+
+    /// Runs all steps. Where buffers differ in length, an input counts as continued with zeros.
+    /// With `accumulate` the results are added to the outputs; only for dense programs.
+    ///
+    /// Panics when the number of buffers is not the program's: callers have checked.
+    #[inline]
+    pub(crate) fn run<'a>(
+        &self,
+        inputs: impl Iterator<Item = &'a [u8]>,
+        outputs: impl Iterator<Item = &'a mut [u8]>,
+        scratch: impl Iterator<Item = &'a mut [u8]>,
+        accumulate: bool,
+    ) {
+        if self.inputs + self.outputs + self.scratch <= FEW_BUFFERS {
+            let mut buffers = Buffers::<FEW_BUFFERS>::new();
+            buffers.fill(inputs, outputs, scratch);
+            self.run_steps(&mut buffers, accumulate);
+        } else {
+            let mut buffers = Buffers::<MAX_BUFFERS>::new();
+            buffers.fill(inputs, outputs, scratch);
+            self.run_steps(&mut buffers, accumulate);
+        }
+    }
+
+    /// Adds the products of one input with its column of coefficients to the outputs; only for
+    /// dense programs.
+    ///
+    /// Panics when the program is not dense, has no such input, or has another number of outputs.
+    #[inline]
+    pub(crate) fn accumulate_one<'a>(
+        &self,
+        column: usize,
+        input: &'a [u8],
+        outputs: impl Iterator<Item = &'a mut [u8]>,
+    ) {
+        assert!(self.is_dense && column < self.inputs);
+        let mut buffers = Buffers::<MAX_BUFFERS>::new();
+        buffers.fill(core::iter::once(input), outputs, core::iter::empty());
+        assert_eq!(buffers.count, 1 + self.outputs);
+        buffers.dot_product(&self.steps[0].matrix, column..column + 1, true);
+    }
+
+    #[inline]
+    fn run_steps<const N: usize>(&self, buffers: &mut Buffers<'_, N>, accumulate: bool) {
+        assert_eq!(buffers.count, self.inputs + self.outputs + self.scratch);
+        assert_eq!(buffers.inputs, self.inputs);
+        assert!(self.is_dense || !accumulate);
+        if self.is_dense {
+            buffers.dot_product(&self.steps[0].matrix, 0..self.inputs, accumulate);
+            return;
+        }
+        for step in &self.steps {
+            let mut chosen = Buffers::<MAX_BUFFERS>::new();
+            for &number in step.sources.iter().chain(&step.targets) {
+                let (pointer, len) = buffers.get(usize::from(number));
+                chosen.push(pointer, len);
+            }
+            chosen.inputs = step.sources.len();
+            chosen.dot_product(&step.matrix, 0..step.sources.len(), false);
+        }
+    }
+}
+
+/// Pointers and lengths of the buffers of one call, inputs first. Only `count` are set.
+struct Buffers<'a, const N: usize> {
+    pointers: [MaybeUninit<*mut u8>; N],
+    lens: [MaybeUninit<usize>; N],
+    count: usize,
+    /// How many of them are inputs: never written.
+    inputs: usize,
+    shortest: usize,
+    longest: usize,
+    borrowed: PhantomData<&'a mut [u8]>,
+}
+
+impl<'a, const N: usize> Buffers<'a, N> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self {
+            pointers: [MaybeUninit::uninit(); N],
+            lens: [MaybeUninit::uninit(); N],
+            count: 0,
+            inputs: 0,
+            shortest: usize::MAX,
+            longest: 0,
+            borrowed: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    fn fill(
+        &mut self,
+        inputs: impl Iterator<Item = &'a [u8]>,
+        outputs: impl Iterator<Item = &'a mut [u8]>,
+        scratch: impl Iterator<Item = &'a mut [u8]>,
+    ) {
+        for input in inputs {
+            self.push(input.as_ptr().cast_mut(), input.len());
+        }
+        self.inputs = self.count;
+        for output in outputs {
+            self.push(output.as_mut_ptr(), output.len());
+        }
+        for buffer in scratch {
+            self.push(buffer.as_mut_ptr(), buffer.len());
+        }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, pointer: *mut u8, len: usize) {
+        self.pointers[self.count].write(pointer);
+        self.lens[self.count].write(len);
+        self.count += 1;
+        self.shortest = self.shortest.min(len);
+        self.longest = self.longest.max(len);
+    }
+
+    fn get(&self, number: usize) -> (*mut u8, usize) {
+        assert!(number < self.count);
+        // SAFETY: `push` has set all below `count`.
+        unsafe { (self.pointers[number].assume_init(), self.lens[number].assume_init()) }
+    }
+
+    /// All outputs from the inputs, which are those of `columns` of the matrix.
+    #[inline]
+    fn dot_product(&mut self, matrix: &KernelMatrix, columns: Range<usize>, accumulate: bool) {
+        assert!(columns.end <= matrix.columns() && !columns.is_empty());
+        assert_eq!(self.inputs, columns.len());
+        assert_eq!(self.count - self.inputs, matrix.rows());
+        if self.shortest == self.longest {
+            let inputs = self.pointers.as_ptr().cast::<*const u8>();
+            // SAFETY: `columns` lies within the matrix. All `count` pointers are set, come from
+            // slices of `longest` bytes borrowed for 'a (or were chosen from such by a step that
+            // `Program::new` checked), and outputs do not overlap anything: they were borrowed
+            // mutably, and a step's targets are neither its sources nor twice among themselves.
+            unsafe {
+                let outputs = self.pointers.as_ptr().add(self.inputs).cast::<*mut u8>();
+                matrix.dot_product(columns, inputs, outputs, 0..self.longest, accumulate);
+            }
+        } else {
+            self.dot_product_uneven(matrix, columns, accumulate);
+        }
+    }
+
+    /// Buffers of several lengths: cut where one ends, so that within a piece every buffer is
+    /// either there or past its end.
+    #[cold]
+    #[inline(never)]
+    fn dot_product_uneven(&self, matrix: &KernelMatrix, columns: Range<usize>, accumulate: bool) {
+        let mut discard = [0u8; DISCARD];
+        let longest_output =
+            (self.inputs..self.count).map(|output| self.get(output).1).max().unwrap_or(0);
+        let mut inputs = [core::ptr::null::<u8>(); N];
+        let mut outputs = [core::ptr::null_mut::<u8>(); N];
+        let mut start = 0;
+        while start < longest_output {
+            let mut end = longest_output;
+            for (_, len) in (0..self.count).map(|buffer| self.get(buffer)) {
+                if len > start {
+                    end = end.min(len);
+                }
+            }
+            if (self.inputs..self.count).any(|output| self.get(output).1 <= start) {
+                end = end.min(start + DISCARD);
+            }
+            let piece = 0..end - start;
+            for row in 0..matrix.rows() {
+                let (pointer, len) = self.get(self.inputs + row);
+                outputs[row] = if len > start {
+                    // SAFETY: `start` lies within this output.
+                    unsafe { pointer.add(start) }
+                } else {
+                    discard.as_mut_ptr()
+                };
+            }
+            let mut accumulate = accumulate;
+            let mut column = 0;
+            while column < self.inputs {
+                let first = column;
+                while column < self.inputs && self.get(column).1 > start {
+                    // SAFETY: `start` lies within this input.
+                    inputs[column] = unsafe { self.get(column).0.add(start) };
+                    column += 1;
+                }
+                if column > first {
+                    let run = columns.start + first..columns.start + column;
+                    // SAFETY: the run lies within the matrix and its inputs all reach to `end`.
+                    // So do the outputs that have not ended; the ended ones share `discard`,
+                    // which has room for the piece and whose content nobody reads.
+                    unsafe {
+                        let inputs = inputs.as_ptr().add(first);
+                        matrix.dot_product(
+                            run,
+                            inputs,
+                            outputs.as_ptr(),
+                            piece.clone(),
+                            accumulate,
+                        );
+                    }
+                    accumulate = true;
+                }
+                column += 1;
+            }
+            if !accumulate {
+                for &output in &outputs[..matrix.rows()] {
+                    // SAFETY: as above: every output has room for the piece.
+                    unsafe { output.write_bytes(0, piece.len()) };
+                }
+            }
+            start = end;
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! AVX-512 without GFNI: products by two 16-entry table look-ups (`vpshufb`) a byte.
+
+#[cfg(target_arch = "x86")]
+use core::arch::x86::*;
+#[cfg(target_arch = "x86_64")]
+use core::arch::x86_64::*;
+
+use super::super::entry::kernel_table;
+use super::super::tables::NIBBLES;
+use super::super::vector::Gf8Vector;
+use super::{XOR3, detected, first_bytes};
+
+#[derive(Clone, Copy)]
+struct Vector(__m512i);
+
+// SAFETY (of every block below): the caller runs with the features of this instruction set and
+// vouches for the bytes that a pointer is read or written for, as `Gf8Vector` asks.
+impl Gf8Vector for Vector {
+    const BYTES: usize = 64;
+    const MASKED: bool = true;
+    const ENTRY_WORDS: usize = 4;
+    type Coefficient = (__m512i, __m512i);
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: features, as above.
+        unsafe { Self(_mm512_setzero_si512()) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(source: *const u8) -> Self {
+        // SAFETY: features and bytes, as above.
+        unsafe { Self(_mm512_loadu_si512(source.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, target: *mut u8) {
+        // SAFETY: features and bytes, as above.
+        unsafe { _mm512_storeu_si512(target.cast(), self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: features, as above.
+        unsafe { Self(_mm512_xor_si512(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(source: *const u8, count: usize) -> Self {
+        // SAFETY: masked bytes are not touched; the rest as above.
+        unsafe { Self(_mm512_maskz_loadu_epi8(first_bytes(count), source.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, target: *mut u8, count: usize) {
+        // SAFETY: masked bytes are not touched; the rest as above.
+        unsafe { _mm512_mask_storeu_epi8(target.cast(), first_bytes(count), self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn coefficient(entry: *const u64) -> Self::Coefficient {
+        // SAFETY: features and bytes, as above.
+        unsafe {
+            (
+                _mm512_broadcast_i32x4(_mm_loadu_si128(entry.cast())),
+                _mm512_broadcast_i32x4(_mm_loadu_si128(entry.add(2).cast())),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, (low, high): Self::Coefficient) -> Self {
+        // SAFETY: features, as above.
+        unsafe {
+            let nibble = _mm512_set1_epi8(0x0F);
+            let low = _mm512_shuffle_epi8(low, _mm512_and_si512(self.0, nibble));
+            let high =
+                _mm512_shuffle_epi8(high, _mm512_and_si512(_mm512_srli_epi64::<4>(self.0), nibble));
+            Self(_mm512_xor_si512(low, high))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn xor3(self, b: Self, c: Self) -> Self {
+        // SAFETY: features, as above.
+        unsafe { Self(_mm512_ternarylogic_epi64::<XOR3>(self.0, b.0, c.0)) }
+    }
+
+    /// The two halves of a product are folded into the sum without a xor of their own.
+    #[inline(always)]
+    unsafe fn add_product(self, x: Self, (low, high): Self::Coefficient) -> Self {
+        // SAFETY: features, as above.
+        unsafe {
+            let nibble = _mm512_set1_epi8(0x0F);
+            let low = _mm512_shuffle_epi8(low, _mm512_and_si512(x.0, nibble));
+            let high =
+                _mm512_shuffle_epi8(high, _mm512_and_si512(_mm512_srli_epi64::<4>(x.0), nibble));
+            self.xor3(Self(low), Self(high))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_products(
+        self,
+        x: Self,
+        c: Self::Coefficient,
+        y: Self,
+        d: Self::Coefficient,
+    ) -> Self {
+        // SAFETY: features, as above.
+        unsafe { self.add_product(x, c).add_product(y, d) }
+    }
+}
+
+kernel_table! {
+    /// 512-bit shuffles.
+    AVX512 = "avx512", Vector, entries: NIBBLES,
+    features: "avx512f,avx512bw",
+    supported: || detected!("avx512f", "avx512bw"),
+    columns: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16],
+    unroll: [4, 4, 2, 2, 2, 2],
+}

@@ -1,0 +1,35 @@
+//! Kernels for x86 and x86-64, one short file an instruction set.
+
+pub(super) mod avx2;
+pub(super) mod avx2_gfni;
+pub(super) mod avx512;
+pub(super) mod avx512_gfni;
+pub(super) mod ssse3;
+
+/// Whether the CPU and the operating system have all the features named.
+///
+/// Without `std` there is nobody to ask: only what the build itself enables counts. (Code that
+/// runs without an operating system often must not touch vector registers unasked.)
+macro_rules! detected {
+    ($($feature:tt),+) => {{
+        #[cfg(feature = "std")]
+        {
+            $(std::arch::is_x86_feature_detected!($feature))&&+
+        }
+        #[cfg(not(feature = "std"))]
+        {
+            $(cfg!(target_feature = $feature))&&+
+        }
+    }};
+}
+
+use detected;
+
+/// The truth table of a xor b xor c, for `vpternlog`.
+const XOR3: i32 = 0x96;
+
+/// The mask of the first `count` bytes, 1 to 64.
+#[inline(always)]
+fn first_bytes(count: usize) -> u64 {
+    u64::MAX >> (64 - count)
+}
