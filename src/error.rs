@@ -41,7 +41,7 @@ pub enum Error {
 
     /// The matrix is known not to be MDS: some losses of `parity_units` units cannot be repaired.
     #[error(
-        "the {kind} matrix for {data_units} data and {parity_units} parity units is not MDS: some {parity_units} losses cannot be repaired (Mds::Unchecked accepts it)"
+        "the {kind} matrix for {data_units} data and {parity_units} parity units is not MDS: some {parity_units} losses cannot be repaired (the builder's accept_unchecked takes it all the same)"
     )]
     NotMds {
         /// Name of the matrix kind.
@@ -54,7 +54,7 @@ pub enum Error {
 
     /// Nobody has shown the matrix to be MDS and it is too large to be checked exhaustively.
     #[error(
-        "whether the {kind} matrix for {data_units} data and {parity_units} parity units is MDS is not known (Mds::Unchecked accepts it)"
+        "whether the {kind} matrix for {data_units} data and {parity_units} parity units is MDS is not known (the builder's accept_unchecked takes it all the same)"
     )]
     MdsUnknown {
         /// Name of the matrix kind.
@@ -109,6 +109,13 @@ pub enum Error {
     #[error("unit {unit} is both available and wanted")]
     AvailableAndWanted {
         /// The index in both lists.
+        unit: usize,
+    },
+
+    /// A unit that the plan does not read.
+    #[error("the plan does not read unit {unit}")]
+    NotRead {
+        /// The unit named.
         unit: usize,
     },
 

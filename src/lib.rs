@@ -1,13 +1,21 @@
-//! SIMD erasure-codec engine.
+#![doc = include_str!("lib.md")]
 #![no_std]
 
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod checksum;
+mod codec;
 mod error;
 pub mod gf8;
 pub mod kernel;
 
+#[cfg(feature = "wide")]
+pub use codec::WideReedSolomon;
+pub use codec::{
+    Consistency, ErasureCode, Location, MAX_UNITS, MatrixKind, Mds, Plan, Progressive, Read,
+    ReedSolomon, ReedSolomonBuilder, Verdict, present,
+};
 pub use error::{Error, Result};
 pub use kernel::KernelId;

@@ -8,6 +8,7 @@
 mod matrix;
 
 pub use matrix::Matrix;
+pub(crate) use matrix::{add_scaled, scale_row};
 
 /// The field polynomial, with its x^8 term.
 pub const POLYNOMIAL: u16 = 0x11D;

@@ -46,8 +46,9 @@ impl KernelMatrix {
         Self { kernel, rows, columns, is_sum, entries }
     }
 
-    pub(crate) fn kernel(&self) -> KernelId {
-        self.kernel
+    /// Bytes of its entries.
+    pub(crate) fn weight(&self) -> usize {
+        size_of_val(&self.entries[..])
     }
 
     pub(crate) fn rows(&self) -> usize {

@@ -101,14 +101,14 @@ impl Program {
         Self::new(inputs, outputs, 0, alloc::vec![Step::new(matrix, sources, targets)])
     }
 
-    /// Number of scratch buffers.
-    pub(crate) fn scratch(&self) -> usize {
-        self.scratch
+    /// Whether it is one step from all inputs to all outputs.
+    pub(crate) fn is_dense(&self) -> bool {
+        self.is_dense
     }
 
-    /// The steps as (matrix, sources, targets).
-    pub(crate) fn steps(&self) -> impl ExactSizeIterator<Item = (&KernelMatrix, &[u16], &[u16])> {
-        self.steps.iter().map(|step| (&step.matrix, &step.sources[..], &step.targets[..]))
+    /// Bytes of its coefficients.
+    pub(crate) fn weight(&self) -> usize {
+        self.steps.iter().map(|step| step.matrix.weight()).sum()
     }
 
     /// Runs all steps. Where buffers differ in length, an input counts as continued with zeros.

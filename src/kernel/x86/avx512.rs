@@ -117,6 +117,6 @@ kernel_table! {
     AVX512 = "avx512", Vector, entries: NIBBLES,
     features: "avx512f,avx512bw",
     supported: || detected!("avx512f", "avx512bw"),
-    columns: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16],
+    columns: [1 2 3 4 5 6 7 8],
     unroll: [4, 4, 2, 2, 2, 2],
 }

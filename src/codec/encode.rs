@@ -1,0 +1,71 @@
+//! Encoding, and changing parity as one data unit changes.
+
+use super::ErasureCode;
+use super::plan::{check_count, check_length};
+use super::shards::{part, part_mut};
+use crate::{Error, Result};
+
+/// Bytes of a changing data unit whose difference is formed at a time: it stays in cache until
+/// all parity units have taken it.
+const DELTA: usize = 4096;
+
+/// Checks what [`ErasureCode::encode`] asks of its shards.
+pub(super) fn check<D: AsRef<[u8]>, P: AsMut<[u8]>>(
+    code: &impl ErasureCode,
+    data: &[D],
+    parity: &mut [P],
+) -> Result<()> {
+    check_count("data shards", code.data_units(), data.len())?;
+    check_count("parity shards", code.parity_units(), parity.len())?;
+    let longest = data.iter().map(|shard| shard.as_ref().len()).max().unwrap_or(0);
+    check_parity(parity, longest)
+}
+
+/// Checks that every parity shard has `expected` bytes.
+pub(super) fn check_parity<P: AsMut<[u8]>>(parity: &mut [P], expected: usize) -> Result<()> {
+    for (index, shard) in parity.iter_mut().enumerate() {
+        check_length("parity shard", index, expected, shard.as_mut().len())?;
+    }
+    Ok(())
+}
+
+#[inline]
+pub(super) fn encode<D: AsRef<[u8]>, P: AsMut<[u8]>>(
+    code: &impl ErasureCode,
+    data: &[D],
+    parity: &mut [P],
+) -> Result<()> {
+    check(code, data, parity)?;
+    code.encode_plan().apply(data, parity)
+}
+
+pub(super) fn update<P: AsMut<[u8]>>(
+    code: &impl ErasureCode,
+    unit: usize,
+    old: &[u8],
+    new: &[u8],
+    parity: &mut [P],
+) -> Result<()> {
+    if unit >= code.data_units() {
+        return Err(Error::UnitOutOfRange { unit, units: code.data_units() });
+    }
+    check_count("parity shards", code.parity_units(), parity.len())?;
+    let longest = old.len().max(new.len());
+    let parity_len = parity.first_mut().map_or(0, |shard| shard.as_mut().len()).max(longest);
+    check_parity(parity, parity_len)?;
+    let plan = code.encode_plan();
+    let mut delta = [0; DELTA];
+    let mut start = 0;
+    while start < longest {
+        let end = longest.min(start + DELTA);
+        let delta = &mut delta[..end - start];
+        delta.fill(0);
+        for change in [part(old, start, end), part(new, start, end)] {
+            delta.iter_mut().zip(change).for_each(|(delta, change)| *delta ^= change);
+        }
+        let outputs = parity.iter_mut().map(|shard| part_mut(shard.as_mut(), start, end));
+        plan.add_input_to(unit, delta, outputs);
+        start = end;
+    }
+    Ok(())
+}

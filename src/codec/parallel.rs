@@ -1,0 +1,72 @@
+//! Plans on several cores: byte ranges of large shards, in the caller's rayon pool.
+
+use alloc::vec::Vec;
+
+use rayon::prelude::*;
+
+use super::Plan;
+use super::plan::check_count;
+use super::shards::part;
+use crate::Result;
+
+/// Bytes of inputs and outputs together below which one core is used: about where waking
+/// another costs as much as it saves.
+const WORTH_SHARING: usize = 512 * 1024;
+
+/// Ranges begin at multiples of this many bytes, so that no two cores write one page or meet
+/// partial vectors in mid-shard.
+const GRAIN: usize = 4096;
+
+impl Plan {
+    /// [`apply`](Self::apply) on several cores: the shards are cut into byte ranges, which run in
+    /// the rayon pool that the call is made in.
+    ///
+    /// Small shards, and plans with sub-shards, run on the calling core alone.
+    ///
+    /// ```
+    /// use restripe::{ErasureCode, ReedSolomon};
+    /// let code = ReedSolomon::new(6, 3)?;
+    /// let data = vec![vec![1; 1 << 20]; 6];
+    /// let mut parity = vec![vec![0; 1 << 20]; 3];
+    /// code.encode_plan().apply_parallel(&data, &mut parity)?;
+    /// # Ok::<(), restripe::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](Self::apply).
+    pub fn apply_parallel<I: AsRef<[u8]>, O: AsMut<[u8]>>(
+        &self,
+        inputs: &[I],
+        outputs: &mut [O],
+    ) -> Result<()> {
+        let cores = rayon::current_num_threads();
+        let mut len = 0;
+        for output in outputs.iter_mut() {
+            len = len.max(output.as_mut().len());
+        }
+        let total = len.saturating_mul(inputs.len() + outputs.len());
+        if cores == 1 || total < WORTH_SHARING || self.sub_shards() != 1 {
+            return self.apply(inputs, outputs);
+        }
+        check_count("inputs", self.reads().len(), inputs.len())?;
+        check_count("outputs", self.outputs().len(), outputs.len())?;
+        let inputs: Vec<&[u8]> = inputs.iter().map(AsRef::as_ref).collect();
+        let mut rest: Vec<&mut [u8]> = outputs.iter_mut().map(AsMut::as_mut).collect();
+        let range_len = len.div_ceil(cores).next_multiple_of(GRAIN);
+        let mut ranges = Vec::with_capacity(cores);
+        for start in (0..len).step_by(range_len) {
+            let mut heads = Vec::with_capacity(rest.len());
+            for output in &mut rest {
+                let cut = output.len().min(range_len);
+                heads.push(output.split_off_mut(..cut).unwrap_or_default());
+            }
+            ranges.push((start, heads));
+        }
+        ranges.into_par_iter().for_each(|(start, mut heads)| {
+            let inputs = inputs.iter().map(|input| part(input, start, start + range_len));
+            self.run_dense(inputs, heads.iter_mut().map(|head| &mut **head), false);
+        });
+        Ok(())
+    }
+}

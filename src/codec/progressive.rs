@@ -1,0 +1,69 @@
+//! Encoding a data shard at a time, as they arrive.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::Plan;
+use super::encode::check_parity;
+use super::plan::{check_count, check_length};
+use crate::{Error, Result};
+
+/// An encoding under way: made by [`ErasureCode::progressive`](crate::ErasureCode::progressive).
+///
+/// Until [`finish`](Self::finish) has said that every data unit was added, the parity shards hold
+/// partial sums and are of no use.
+#[must_use = "the parity is complete only when finish() says so"]
+pub struct Progressive<'a, P> {
+    plan: &'a Plan,
+    parity: &'a mut [P],
+    parity_len: usize,
+    added: Vec<bool>,
+}
+
+impl<'a, P: AsMut<[u8]>> Progressive<'a, P> {
+    pub(super) fn new(plan: &'a Plan, parity: &'a mut [P]) -> Result<Self> {
+        check_count("parity shards", plan.outputs().len(), parity.len())?;
+        let parity_len = parity.first_mut().map_or(0, |shard| shard.as_mut().len());
+        check_parity(parity, parity_len)?;
+        for shard in parity.iter_mut() {
+            shard.as_mut().fill(0);
+        }
+        Ok(Self { plan, parity, parity_len, added: vec![false; plan.reads().len()] })
+    }
+
+    /// Adds data unit `unit`: a shard of at most the parity's length (a shorter one counts as
+    /// continued with zeros).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnitOutOfRange`] unless it is a data unit, [`Error::DuplicateUnit`] when it was
+    /// added before, [`Error::Length`] for a shard longer than the parity; nothing is added then.
+    pub fn add(&mut self, unit: usize, shard: &[u8]) -> Result<()> {
+        match self.added.get(unit) {
+            None => return Err(Error::UnitOutOfRange { unit, units: self.added.len() }),
+            Some(true) => return Err(Error::DuplicateUnit { unit }),
+            Some(false) => {}
+        }
+        if shard.len() > self.parity_len {
+            check_length("data shard", unit, self.parity_len, shard.len())?;
+        }
+        self.plan.add_input(unit, shard, self.parity)?;
+        self.added[unit] = true;
+        Ok(())
+    }
+
+    /// The data units not added yet.
+    pub fn missing(&self) -> impl Iterator<Item = usize> {
+        (0..self.added.len()).filter(|&unit| !self.added[unit])
+    }
+
+    /// Ends the encoding: the parity shards are complete.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Count`] when data units are missing.
+    pub fn finish(self) -> Result<()> {
+        let added = self.added.iter().filter(|&&added| added).count();
+        check_count("data units added", self.added.len(), added)
+    }
+}

@@ -1,0 +1,271 @@
+//! Reed-Solomon and every other code that is one generator matrix over whole shards.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::plan::{Plan, PlanCode};
+#[cfg(feature = "std")]
+use super::plan_cache::PlanCache;
+use super::{ErasureCode, MAX_UNITS, MatrixKind, Mds, solve};
+use crate::gf8::Matrix;
+use crate::{Error, KernelId, Result};
+
+/// Reed-Solomon over GF(2^8): k data units, m parity units, any k of the k + m give back the rest.
+///
+/// [`new`](Self::new) is the code of Hadoop, of ISA-L's `gf_gen_cauchy1_matrix` and of
+/// klauspost's `WithCauchyMatrix`: the same bytes. [`with_matrix`](Self::with_matrix) gives the
+/// codes of other systems, [`builder`](Self::builder) also a caller's own matrix.
+///
+/// Its methods are those of [`ErasureCode`]. Making one costs an allocation or a few and some
+/// arithmetic: keep it.
+///
+/// ```
+/// use restripe::{ErasureCode, MatrixKind, ReedSolomon};
+///
+/// let hadoop = ReedSolomon::new(6, 3)?;
+/// let minio = ReedSolomon::with_matrix(12, 4, MatrixKind::Backblaze)?;
+/// assert_eq!((hadoop.total_units(), minio.total_units()), (9, 16));
+/// assert!(ReedSolomon::new(200, 100).is_err()); // 256 units at the most
+/// # Ok::<(), restripe::Error>(())
+/// ```
+pub struct ReedSolomon {
+    code: PlanCode,
+    parity_rows: Matrix,
+    mds: Mds,
+    kernel: KernelId,
+    encode_plan: Plan,
+    #[cfg(feature = "std")]
+    plans: PlanCache,
+}
+
+impl ReedSolomon {
+    /// The code of `data_units` and `parity_units` over the Cauchy matrix: Hadoop's `rs` and
+    /// ISA-L's Cauchy code.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnitCounts`] unless both are at least 1 and together at most 256;
+    /// [`Error::KernelUnavailable`] where `RESTRIPE_KERNEL` names no kernel of this CPU.
+    pub fn new(data_units: usize, parity_units: usize) -> Result<Self> {
+        Self::builder(data_units, parity_units).build()
+    }
+
+    /// The code over another system's matrix.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), with the limits of the kind ([`MatrixKind::max_units`]);
+    /// [`Error::NotMds`] or [`Error::MdsUnknown`] where not every k units are known to give back
+    /// the rest: a [`builder`](Self::builder) can accept that.
+    pub fn with_matrix(data_units: usize, parity_units: usize, kind: MatrixKind) -> Result<Self> {
+        Self::builder(data_units, parity_units).matrix(kind).build()
+    }
+
+    /// Everything that can be chosen of a code.
+    pub fn builder(data_units: usize, parity_units: usize) -> ReedSolomonBuilder {
+        ReedSolomonBuilder {
+            data_units,
+            parity_units,
+            kind: MatrixKind::Cauchy,
+            custom: None,
+            accept_unchecked: false,
+            kernel: None,
+        }
+    }
+
+    fn make_plan(&self, available: &[usize], wanted: &[usize]) -> Result<Plan> {
+        let solution = if wanted.is_empty() {
+            solve::Solution { inputs: Vec::new(), coefficients: Matrix::zero(0, 0) }
+        } else if self.mds.is_known() {
+            solve::mds(&self.parity_rows, available.to_vec(), wanted)?
+        } else {
+            solve::general(&self.parity_rows, available, wanted)?
+        };
+        Plan::dense(self.code, self.kernel, solution.inputs, wanted.to_vec(), solution.coefficients)
+    }
+}
+
+impl ErasureCode for ReedSolomon {
+    fn data_units(&self) -> usize {
+        self.code.data_units
+    }
+
+    fn parity_units(&self) -> usize {
+        self.code.parity_units
+    }
+
+    fn sub_shards(&self) -> usize {
+        1
+    }
+
+    fn matrix_kind(&self) -> MatrixKind {
+        self.code.kind
+    }
+
+    fn parity_rows(&self) -> &Matrix {
+        &self.parity_rows
+    }
+
+    fn mds(&self) -> Mds {
+        self.mds
+    }
+
+    fn kernel(&self) -> KernelId {
+        self.kernel
+    }
+
+    fn encode_plan(&self) -> &Plan {
+        &self.encode_plan
+    }
+
+    fn plan(&self, available: &[usize], wanted: &[usize]) -> Result<Arc<Plan>> {
+        let (k, units) = (self.data_units(), self.total_units());
+        check_units(units, available, wanted)?;
+        let mut available = available;
+        if self.mds.is_known() && !wanted.is_empty() {
+            available = available
+                .get(..k)
+                .ok_or(Error::TooFewUnits { required: k, available: available.len() })?;
+        }
+        #[cfg(feature = "std")]
+        {
+            self.plans.get_or_make(available, wanted, || self.make_plan(available, wanted))
+        }
+        #[cfg(not(feature = "std"))]
+        {
+            self.make_plan(available, wanted).map(Arc::new)
+        }
+    }
+}
+
+impl core::fmt::Debug for ReedSolomon {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter
+            .debug_struct("ReedSolomon")
+            .field("data_units", &self.code.data_units)
+            .field("parity_units", &self.code.parity_units)
+            .field("matrix", &self.code.kind)
+            .field("mds", &self.mds)
+            .field("kernel", &self.kernel)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Checks two lists of units for indexes out of range and repeats.
+fn check_units(units: usize, available: &[usize], wanted: &[usize]) -> Result<()> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Named {
+        Nowhere,
+        Available,
+        Wanted,
+    }
+    let mut named = [Named::Nowhere; MAX_UNITS];
+    for (list, mark) in [(available, Named::Available), (wanted, Named::Wanted)] {
+        for &unit in list {
+            if unit >= units {
+                return Err(Error::UnitOutOfRange { unit, units });
+            }
+            if named[unit] == mark {
+                return Err(Error::DuplicateUnit { unit });
+            }
+            if named[unit] != Named::Nowhere {
+                return Err(Error::AvailableAndWanted { unit });
+            }
+            named[unit] = mark;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a [`ReedSolomon`] with choices: from [`ReedSolomon::builder`].
+///
+/// ```
+/// use restripe::{ErasureCode, KernelId, MatrixKind, Mds, ReedSolomon};
+///
+/// let par1 = ReedSolomon::builder(5, 3).matrix(MatrixKind::Par1).accept_unchecked().build()?;
+/// let portable = ReedSolomon::builder(6, 3).kernel(KernelId::from_name("scalar")?).build()?;
+/// assert_eq!(portable.kernel().name(), "scalar");
+/// # Ok::<(), restripe::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "call build()"]
+pub struct ReedSolomonBuilder {
+    data_units: usize,
+    parity_units: usize,
+    kind: MatrixKind,
+    custom: Option<Matrix>,
+    accept_unchecked: bool,
+    kernel: Option<KernelId>,
+}
+
+impl ReedSolomonBuilder {
+    /// Takes the matrix of another kind. The default is [`MatrixKind::Cauchy`].
+    pub fn matrix(mut self, kind: MatrixKind) -> Self {
+        self.kind = kind;
+        self.custom = None;
+        self
+    }
+
+    /// Takes the caller's own coefficients: a row for every parity unit, a column for every data
+    /// unit.
+    pub fn parity_rows(mut self, rows: Matrix) -> Self {
+        self.kind = MatrixKind::Custom;
+        self.custom = Some(rows);
+        self
+    }
+
+    /// Accepts a matrix that is not MDS, or not known to be ([`Mds::Unchecked`]): some losses of
+    /// m units or fewer may then be beyond repair, which [`ErasureCode::plan`] says before
+    /// anything is read.
+    pub fn accept_unchecked(mut self) -> Self {
+        self.accept_unchecked = true;
+        self
+    }
+
+    /// Runs on this kernel, whatever `RESTRIPE_KERNEL` says.
+    pub fn kernel(mut self, kernel: KernelId) -> Self {
+        self.kernel = Some(kernel);
+        self
+    }
+
+    /// Makes the code.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReedSolomon::with_matrix`]; [`Error::Count`] for a matrix of the caller's with another
+    /// number of rows or columns than there are units.
+    pub fn build(self) -> Result<ReedSolomon> {
+        let Self { data_units, parity_units, kind, custom, accept_unchecked, kernel } = self;
+        let parity_rows = match custom {
+            Some(rows) => {
+                kind.check_counts(data_units, parity_units)?;
+                super::plan::check_count("parity rows", parity_units, rows.rows())?;
+                super::plan::check_count("columns of parity rows", data_units, rows.columns())?;
+                rows
+            }
+            None => kind.parity_rows(data_units, parity_units)?,
+        };
+        let mds = match Mds::of(kind, &parity_rows) {
+            Err(Error::NotMds { .. } | Error::MdsUnknown { .. }) if accept_unchecked => {
+                Mds::Unchecked
+            }
+            known => known?,
+        };
+        let kernel = match kernel {
+            Some(kernel) => kernel,
+            None => KernelId::selected()?,
+        };
+        let code = PlanCode { kind, data_units, parity_units, sub_shards: 1 };
+        let outputs = (data_units..data_units + parity_units).collect();
+        let encode_plan = Plan::dense(code, kernel, 0..data_units, outputs, parity_rows.clone())?;
+        Ok(ReedSolomon {
+            code,
+            parity_rows,
+            mds,
+            kernel,
+            encode_plan,
+            #[cfg(feature = "std")]
+            plans: PlanCache::default(),
+        })
+    }
+}
