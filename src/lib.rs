@@ -7,6 +7,7 @@ extern crate std;
 
 mod checksum;
 mod codec;
+pub mod cpu;
 mod error;
 pub mod gf8;
 pub mod kernel;

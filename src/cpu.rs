@@ -1,0 +1,216 @@
+//! What CPU this is: for choosing kernels and their policies, and for reports.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// The CPU, as far as it and the operating system tell.
+///
+/// ```
+/// let cpu = restripe::cpu::info();
+/// println!("{} with {}", cpu.brand.unwrap_or("unknown CPU".into()), cpu.features.join(" "));
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CpuInfo {
+    /// The architecture that this build is for, such as `x86_64`.
+    pub architecture: &'static str,
+    /// Who made it: `AuthenticAMD`, `GenuineIntel` and the like.
+    pub vendor: Option<String>,
+    /// The name that its maker gives it.
+    pub brand: Option<String>,
+    /// Family and model number (x86: display family and model).
+    pub family_model: Option<(u32, u32)>,
+    /// The features that kernels may use, of those that it has.
+    pub features: Vec<&'static str>,
+    /// Its caches as the first core sees them, the nearest first; empty where nobody tells.
+    pub caches: Vec<Cache>,
+}
+
+impl CpuInfo {
+    /// Bytes of the data or unified cache of a level (1 is the nearest), if known.
+    #[must_use]
+    pub fn cache_bytes(&self, level: u32) -> Option<u64> {
+        let holds_data = |cache: &&Cache| cache.level == level && cache.holds_data;
+        self.caches.iter().find(holds_data).map(|cache| cache.bytes)
+    }
+}
+
+/// One cache of the first core.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cache {
+    /// 1 is the nearest to the core.
+    pub level: u32,
+    /// False for a cache of instructions only.
+    pub holds_data: bool,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// How many cores share it.
+    pub shared_by: u32,
+}
+
+/// Asks the CPU and the operating system. Not cheap: keep the answer.
+#[must_use]
+pub fn info() -> CpuInfo {
+    let (vendor, brand, family_model) = identity();
+    CpuInfo {
+        architecture: ARCHITECTURE,
+        vendor,
+        brand,
+        family_model,
+        features: features(),
+        caches: caches(),
+    }
+}
+
+const ARCHITECTURE: &str = if cfg!(target_arch = "x86_64") {
+    "x86_64"
+} else if cfg!(target_arch = "x86") {
+    "x86"
+} else if cfg!(target_arch = "aarch64") {
+    "aarch64"
+} else if cfg!(target_arch = "riscv64") {
+    "riscv64"
+} else if cfg!(target_arch = "s390x") {
+    "s390x"
+} else if cfg!(target_arch = "wasm32") {
+    "wasm32"
+} else {
+    "other"
+};
+
+type Identity = (Option<String>, Option<String>, Option<(u32, u32)>);
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+fn identity() -> Identity {
+    use core::arch::x86_64::{__cpuid, CpuidResult};
+    fn text(registers: &[u32]) -> Option<String> {
+        let bytes: Vec<u8> = registers.iter().flat_map(|register| register.to_le_bytes()).collect();
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim_matches(['\0', ' ']);
+        (!text.is_empty()).then(|| text.into())
+    }
+    #[allow(unused_unsafe)] // safe since Rust 1.94
+    // SAFETY: every x86-64 CPU has the instruction.
+    let ask = |leaf: u32| -> CpuidResult { unsafe { __cpuid(leaf) } };
+    let first = ask(0);
+    let vendor = text(&[first.ebx, first.edx, first.ecx]);
+    let brand = (ask(0x8000_0000).eax >= 0x8000_0004)
+        .then(|| {
+            let leaves = [0x8000_0002, 0x8000_0003, 0x8000_0004].map(ask);
+            let registers = leaves.map(|leaf| [leaf.eax, leaf.ebx, leaf.ecx, leaf.edx]);
+            text(registers.as_flattened())
+        })
+        .flatten();
+    // Intel's and AMD's manuals: the extended fields count where the base family is 15 (and, for
+    // the model, 6).
+    let signature = ask(1).eax;
+    let (family, model) = (signature >> 8 & 0xF, signature >> 4 & 0xF);
+    let extended_model = if family == 6 || family == 15 { signature >> 16 & 0xF } else { 0 };
+    let extended_family = if family == 15 { signature >> 20 & 0xFF } else { 0 };
+    (vendor, brand, Some((family + extended_family, extended_model << 4 | model)))
+}
+
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+fn identity() -> Identity {
+    (None, None, None)
+}
+
+/// Lists those of the features named that the CPU has.
+#[cfg(feature = "std")]
+macro_rules! list_features {
+    ($detected:ident, $($feature:tt)*) => {{
+        let mut features = Vec::new();
+        $(if std::arch::$detected!($feature) {
+            features.push($feature);
+        })*
+        features
+    }};
+}
+
+#[cfg(all(feature = "std", any(target_arch = "x86", target_arch = "x86_64")))]
+fn features() -> Vec<&'static str> {
+    list_features!(
+        is_x86_feature_detected,
+        "ssse3" "sse4.2" "pclmulqdq" "avx2" "gfni" "vpclmulqdq" "avx512f" "avx512bw" "avx512vl"
+    )
+}
+
+#[cfg(all(feature = "std", target_arch = "aarch64"))]
+fn features() -> Vec<&'static str> {
+    list_features!(
+        is_aarch64_feature_detected,
+        "neon" "pmull" "crc" "sha3" "sve" "sve2"
+    )
+}
+
+#[cfg(not(all(
+    feature = "std",
+    any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")
+)))]
+fn features() -> Vec<&'static str> {
+    Vec::new()
+}
+
+/// From sysfs: Linux, Documentation/ABI/testing/sysfs-devices-system-cpu.
+#[cfg(all(feature = "std", target_os = "linux"))]
+fn caches() -> Vec<Cache> {
+    let read = |index: u32, file: &str| {
+        let path = std::format!("/sys/devices/system/cpu/cpu0/cache/index{index}/{file}");
+        std::fs::read_to_string(path).ok().map(|text| String::from(text.trim()))
+    };
+    let size = |text: String| -> Option<u64> {
+        let (number, unit) = match text.strip_suffix('K') {
+            Some(number) => (number, 1024),
+            None => (text.strip_suffix('M')?, 1024 * 1024),
+        };
+        number.parse::<u64>().ok()?.checked_mul(unit)
+    };
+    let cache = |index: u32| {
+        Some(Cache {
+            level: read(index, "level")?.parse().ok()?,
+            holds_data: read(index, "type")? != "Instruction",
+            bytes: size(read(index, "size")?)?,
+            shared_by: read(index, "shared_cpu_list").map_or(1, |list| count_listed(&list)),
+        })
+    };
+    let mut caches: Vec<Cache> = (0..16).map_while(cache).collect();
+    caches.sort_by_key(|cache| cache.level);
+    caches
+}
+
+/// How many CPUs a list such as `0-3,8` names.
+#[cfg(all(feature = "std", target_os = "linux"))]
+fn count_listed(list: &str) -> u32 {
+    let count = |part: &str| -> Option<u32> {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        last.parse::<u32>().ok()?.checked_sub(first.parse().ok()?)?.checked_add(1)
+    };
+    list.split(',').filter_map(count).fold(0, u32::saturating_add).max(1)
+}
+
+#[cfg(not(all(feature = "std", target_os = "linux")))]
+fn caches() -> Vec<Cache> {
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(all(feature = "std", target_os = "linux"))]
+    #[test]
+    fn counts_cpus_in_a_list() {
+        assert_eq!(count_listed("0"), 1);
+        assert_eq!(count_listed("0-3,8"), 5);
+        assert_eq!(count_listed("nonsense"), 1);
+    }
+
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[test]
+    fn an_x86_cpu_says_who_made_it() {
+        let cpu = info();
+        assert!(cpu.vendor.is_some_and(|vendor| !vendor.is_empty()));
+        assert!(cpu.family_model.is_some_and(|(family, _)| family >= 5));
+    }
+}
