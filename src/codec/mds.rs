@@ -29,7 +29,7 @@ pub enum Mds {
 impl Mds {
     /// The most minors that are computed to find out whether a matrix is MDS.
     ///
-    /// There are C(k + m, m) - 1 of them; this many take some ten milliseconds.
+    /// There are C(k + m, m) - 1 of them. This many take some tens of milliseconds.
     pub const MAX_MINORS: u64 = 10_000_000;
 
     /// What is known of a matrix of this kind, given by its parity rows (m rows, k columns).
@@ -77,6 +77,13 @@ impl Mds {
             Knowledge::IsNot => Err(Error::NotMds { kind, data_units, parity_units }),
             Knowledge::Unknown => Err(Error::MdsUnknown { kind, data_units, parity_units }),
         }
+    }
+}
+
+impl Mds {
+    /// Whether any k units are known to give back the rest.
+    pub(super) fn is_known(self) -> bool {
+        self != Self::Unchecked
     }
 }
 
@@ -368,12 +375,5 @@ mod tests {
         let row = custom.row(3).to_vec();
         custom.row_mut(17).copy_from_slice(&row);
         assert_eq!(checked(&custom), Knowledge::IsNot);
-    }
-}
-
-impl Mds {
-    /// Whether any k units are known to give back the rest.
-    pub(super) fn is_known(self) -> bool {
-        self != Self::Unchecked
     }
 }
