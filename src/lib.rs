@@ -20,3 +20,8 @@ pub use codec::{
 };
 pub use error::{Error, Result};
 pub use kernel::KernelId;
+
+/// The examples of the README, run with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
