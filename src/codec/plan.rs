@@ -171,6 +171,9 @@ impl Plan {
         inputs: &[I],
         outputs: &mut [O],
     ) -> Result<()> {
+        if self.apply_uniform(inputs, outputs, false) {
+            return Ok(());
+        }
         if self.scratch == 0 {
             return self.run(inputs, outputs, &mut [], false);
         }
@@ -214,7 +217,22 @@ impl Plan {
                 expected: "a plan of one step (restrict it to all the units it reads)",
             });
         }
+        if self.apply_uniform(inputs, outputs, true) {
+            return Ok(());
+        }
         self.run(inputs, outputs, &mut [], true)
+    }
+
+    /// Applies a plan of one step over whole shards of one length; false, and nothing done, where
+    /// that is not what these are.
+    #[inline]
+    pub(super) fn apply_uniform<I: AsRef<[u8]>, O: AsMut<[u8]>>(
+        &self,
+        inputs: &[I],
+        outputs: &mut [O],
+        accumulate: bool,
+    ) -> bool {
+        self.code.sub_shards == 1 && self.program.run_uniform(inputs, outputs, accumulate)
     }
 
     fn run<I: AsRef<[u8]>, O: AsMut<[u8]>>(

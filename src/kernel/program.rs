@@ -51,7 +51,7 @@ impl Step {
 
 impl Program {
     /// `None` where a step does not fit: counts that differ from its matrix, none at all, buffers
-    /// out of range, a target that is an input, a target twice or among the step's own sources.
+    /// out of range or named twice in one step, a target that is an input.
     pub(crate) fn new(
         inputs: usize,
         outputs: usize,
@@ -63,22 +63,20 @@ impl Program {
             return None;
         }
         for step in &steps {
-            let mut is_target = [false; MAX_BUFFERS];
-            for &target in &step.targets {
-                let target = usize::from(target);
-                if target < inputs || target >= buffers || is_target[target] {
+            // No buffer twice, so that a step has no more of them than there are.
+            let mut is_named = [false; MAX_BUFFERS];
+            for &buffer in step.sources.iter().chain(&step.targets) {
+                let buffer = usize::from(buffer);
+                if buffer >= buffers || is_named[buffer] {
                     return None;
                 }
-                is_target[target] = true;
+                is_named[buffer] = true;
             }
-            let sources_fit = step
-                .sources
-                .iter()
-                .all(|&source| usize::from(source) < buffers && !is_target[usize::from(source)]);
+            let targets_fit = step.targets.iter().all(|&target| usize::from(target) >= inputs);
             let counts_fit = step.sources.len() == step.matrix.columns()
                 && step.targets.len() == step.matrix.rows();
             let is_empty = step.sources.is_empty() || step.targets.is_empty();
-            if !sources_fit || !counts_fit || is_empty {
+            if !targets_fit || !counts_fit || is_empty {
                 return None;
             }
         }
@@ -109,6 +107,52 @@ impl Program {
     /// Bytes of its coefficients.
     pub(crate) fn weight(&self) -> usize {
         self.steps.iter().map(|step| step.matrix.weight()).sum()
+    }
+
+    /// Runs a dense program over buffers of one length, if that is what these are: the common
+    /// case, with nothing between the caller and the kernel but a list of pointers. Otherwise
+    /// nothing is done and the answer is false.
+    #[inline]
+    pub(crate) fn run_uniform<I: AsRef<[u8]>, O: AsMut<[u8]>>(
+        &self,
+        inputs: &[I],
+        outputs: &mut [O],
+        accumulate: bool,
+    ) -> bool {
+        let counts_fit = inputs.len() == self.inputs && outputs.len() == self.outputs;
+        if !self.is_dense || !counts_fit || self.inputs + self.outputs > FEW_BUFFERS {
+            return false;
+        }
+        let len = inputs[0].as_ref().len();
+        let mut is_uniform = true;
+        let mut input_pointers = [MaybeUninit::<*const u8>::uninit(); FEW_BUFFERS];
+        for (slot, input) in input_pointers.iter_mut().zip(inputs) {
+            let input = input.as_ref();
+            slot.write(input.as_ptr());
+            is_uniform &= input.len() == len;
+        }
+        let mut output_pointers = [MaybeUninit::<*mut u8>::uninit(); FEW_BUFFERS];
+        for (slot, output) in output_pointers.iter_mut().zip(outputs) {
+            let output = output.as_mut();
+            slot.write(output.as_mut_ptr());
+            is_uniform &= output.len() == len;
+        }
+        if is_uniform {
+            // SAFETY: a dense program's matrix has `inputs` columns and `outputs` rows, of which
+            // there are some; that many pointers were set, from slices of `len` bytes each that
+            // are still borrowed. Outputs were borrowed mutably, so they overlap nothing.
+            unsafe {
+                let (inputs, outputs) = (input_pointers.as_ptr(), output_pointers.as_ptr());
+                self.steps[0].matrix.dot_product(
+                    0..self.inputs,
+                    inputs.cast(),
+                    outputs.cast(),
+                    0..len,
+                    accumulate,
+                );
+            }
+        }
+        is_uniform
     }
 
     /// Runs all steps. Where buffers differ in length, an input counts as continued with zeros.
