@@ -58,7 +58,7 @@ pub const fn mul(a: u8, b: u8) -> u8 {
 
 /// Product by shifting and adding: no table is read.
 ///
-/// [`crate::ReedSolomon::encode_verified`] derives its check from this one, so that a table gone
+/// [`crate::ErasureCode::encode_verified`] derives its check from this one, so that a table gone
 /// bad in memory cannot spoil a result and its check alike.
 #[must_use]
 pub const fn mul_without_tables(a: u8, b: u8) -> u8 {
