@@ -148,6 +148,24 @@ pub enum Error {
         len: u64,
     },
 
+    /// A number given by the caller is not among those that the call takes.
+    #[error("{what} is {got}, expected {expected}")]
+    OutOfBounds {
+        /// What the number is ("cell size").
+        what: &'static str,
+        /// The number.
+        got: u64,
+        /// What it may be, with the unit.
+        expected: &'static str,
+    },
+
+    /// A length computed from the caller's numbers has more than 64 bits.
+    #[error("{what} does not fit into 64 bits")]
+    Overflow {
+        /// The length that was to be computed ("length of a stripe").
+        what: &'static str,
+    },
+
     /// `RESTRIPE_KERNEL`, or a caller, names a kernel that is unknown or that this CPU lacks.
     #[error("kernel {name:?} is {}; available here: {available}", if *known { "not supported by this CPU" } else { "unknown" })]
     KernelUnavailable {

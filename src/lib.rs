@@ -11,6 +11,7 @@ pub mod cpu;
 mod error;
 pub mod gf8;
 pub mod kernel;
+pub mod layout;
 
 #[cfg(feature = "wide")]
 pub use codec::WideReedSolomon;
