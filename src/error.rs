@@ -166,6 +166,21 @@ pub enum Error {
         what: &'static str,
     },
 
+    /// Bytes are not those that their checksum was computed of.
+    #[error(
+        "chunk {chunk}, from byte {offset} on: its checksum is {found:08x}, expected {expected:08x}"
+    )]
+    ChecksumMismatch {
+        /// Which chunk of the data given, from 0.
+        chunk: usize,
+        /// Its first byte in the data given.
+        offset: usize,
+        /// The checksum that was stored or sent along.
+        expected: u32,
+        /// The checksum of the bytes as they are.
+        found: u32,
+    },
+
     /// `RESTRIPE_KERNEL`, or a caller, names a kernel that is unknown or that this CPU lacks.
     #[error("kernel {name:?} is {}; available here: {available}", if *known { "not supported by this CPU" } else { "unknown" })]
     KernelUnavailable {

@@ -5,7 +5,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-mod checksum;
+pub mod checksum;
 mod codec;
 pub mod cpu;
 mod error;
