@@ -1,10 +1,11 @@
 //! Erasure-coding policies as HDFS names them.
 
+use alloc::sync::Arc;
 use core::fmt;
 use core::str::FromStr;
 
 use super::{StripedFile, StripedLayout, check_units};
-use crate::{Error, MAX_UNITS, Result};
+use crate::{ErasureCode, Error, MAX_UNITS, MatrixKind, ReedSolomon, Result};
 
 /// The code of a [`Policy`].
 #[non_exhaustive]
@@ -166,6 +167,30 @@ impl Policy {
     #[must_use]
     pub fn cell_size(&self) -> u64 {
         self.cell_size
+    }
+
+    /// The code that computes its parity units: make it once and keep it.
+    ///
+    /// ```
+    /// use restripe::ErasureCode;
+    /// use restripe::layout::Policy;
+    /// let code = "XOR-2-1-1024k".parse::<Policy>()?.code()?;
+    /// let mut parity = [[0; 2]];
+    /// code.encode(&[[1, 2], [4, 8]], &mut parity)?;
+    /// assert_eq!(parity, [[5, 10]]);
+    /// # Ok::<(), restripe::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KernelUnavailable`] where `RESTRIPE_KERNEL` names no kernel of this CPU.
+    pub fn code(&self) -> Result<Arc<dyn ErasureCode>> {
+        let kind = match self.codec {
+            Codec::Rs => MatrixKind::Cauchy,
+            Codec::RsLegacy => MatrixKind::RsLegacy,
+            Codec::Xor => MatrixKind::Xor,
+        };
+        Ok(Arc::new(ReedSolomon::with_matrix(self.data_units, self.parity_units, kind)?))
     }
 
     /// The layout of a block group with `group_len` bytes of data.
