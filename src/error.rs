@@ -181,6 +181,17 @@ pub enum Error {
         found: u32,
     },
 
+    /// The header of an HDFS block's `.meta` file holds what no header holds.
+    #[error("header of the block's metadata: {field} is {got}, expected {expected}")]
+    MetaHeader {
+        /// The field ("version").
+        field: &'static str,
+        /// What it holds.
+        got: i32,
+        /// What it may hold.
+        expected: &'static str,
+    },
+
     /// `RESTRIPE_KERNEL`, or a caller, names a kernel that is unknown or that this CPU lacks.
     #[error("kernel {name:?} is {}; available here: {available}", if *known { "not supported by this CPU" } else { "unknown" })]
     KernelUnavailable {

@@ -10,6 +10,8 @@ mod codec;
 pub mod cpu;
 mod error;
 pub mod gf8;
+#[cfg(feature = "hdfs")]
+pub mod hdfs;
 pub mod kernel;
 pub mod layout;
 
