@@ -304,6 +304,8 @@ impl<'a, const N: usize> Buffers<'a, N> {
     #[inline(never)]
     fn dot_product_uneven(&self, matrix: &KernelMatrix, columns: Range<usize>, accumulate: bool) {
         let mut discard = [0u8; DISCARD];
+        // Taken once: borrowing the buffer again would end the right of earlier pointers to it.
+        let discard = discard.as_mut_ptr();
         let longest_output =
             (self.inputs..self.count).map(|output| self.get(output).1).max().unwrap_or(0);
         let mut inputs = [core::ptr::null::<u8>(); N];
@@ -326,7 +328,7 @@ impl<'a, const N: usize> Buffers<'a, N> {
                     // SAFETY: `start` lies within this output.
                     unsafe { pointer.add(start) }
                 } else {
-                    discard.as_mut_ptr()
+                    discard
                 };
             }
             let mut accumulate = accumulate;
@@ -365,5 +367,30 @@ impl<'a, const N: usize> Buffers<'a, N> {
             }
             start = end;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KernelId;
+    use crate::gf8::Matrix;
+    use alloc::vec;
+
+    #[test]
+    fn outputs_that_end_early_share_one_place_for_what_nobody_reads() {
+        let kernel = KernelId::from_name("scalar").unwrap();
+        let ones = KernelMatrix::new(kernel, &Matrix::from_fn(3, 2, |_, _| 1));
+        let program = Program::dense(ones).unwrap();
+        let inputs = [vec![5; 30], vec![3; 21]];
+        let mut outputs = [vec![9; 4], vec![9; 40], vec![9; 0]];
+        program.run(
+            inputs.iter().map(|input| &input[..]),
+            outputs.iter_mut().map(|output| &mut output[..]),
+            core::iter::empty(),
+            false,
+        );
+        assert_eq!(outputs[0], [6; 4]);
+        assert_eq!(outputs[1], [vec![6; 21], vec![5; 9], vec![0; 10]].concat());
     }
 }
