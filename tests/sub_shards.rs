@@ -1,0 +1,205 @@
+//! Plans of several steps over sub-shards, as codes that repair by parts of shards have them. No
+//! code of this crate makes one yet, so they are written by hand and read by `Plan::from_bytes`.
+
+use restripe::gf8::Matrix;
+use restripe::{Error, Plan, Read};
+
+mod oracle;
+use oracle::serialised::{Fields, Step};
+use oracle::{Random, combined};
+
+/// Units 1 and 2 of a (2, 2) code with two sub-shards, from both sub-shards of unit 0 and the
+/// second of unit 3. Buffers: 0, 1 (unit 0), 2 (unit 3), 3, 4 (unit 1), 5, 6 (unit 2), 7, 8
+/// (scratch).
+fn two_steps() -> Fields {
+    Fields {
+        sub_shards: 2,
+        reads: vec![[0, 0, 2], [3, 1, 1]],
+        outputs: vec![1, 2],
+        scratch: 2,
+        steps: vec![
+            Step::new(&[2, 0], &[7, 4, 8], &[0x11, 0x80, 0x01, 0x00, 0x53, 0xCA]),
+            Step::new(
+                &[7, 1, 4, 8],
+                &[6, 3, 5],
+                &[0x02, 0x8E, 0xFF, 0x01, 0x01, 0x01, 0x01, 0x01, 0x00, 0x39, 0x00, 0x77],
+            ),
+        ],
+        ..Fields::new()
+    }
+}
+
+/// The same units, in four steps that use scratch and outputs again.
+fn four_steps() -> Fields {
+    let mut fields = two_steps();
+    fields.steps.push(Step::new(&[5, 6, 2], &[7], &[0x05, 0x06, 0x07]));
+    fields.steps.push(Step::new(&[7, 0], &[5, 4], &[0x21, 0x43, 0x65, 0x87]));
+    fields
+}
+
+/// What the steps make of the sub-shards read, one step after the other in plain arithmetic: the
+/// sub-shards of all outputs.
+fn expected(fields: &Fields, subs_read: &[Vec<u8>], sub_len: usize) -> Vec<Vec<u8>> {
+    let outputs = fields.outputs.len() * usize::from(fields.sub_shards);
+    let mut buffers = subs_read.to_vec();
+    buffers.resize(subs_read.len() + outputs + usize::from(fields.scratch), vec![0; sub_len]);
+    for step in &fields.steps {
+        let sources: Vec<&Vec<u8>> =
+            step.sources.iter().map(|&source| &buffers[usize::from(source)]).collect();
+        let results = combined(&step.matrix(), &sources, sub_len);
+        for (&target, result) in step.targets.iter().zip(results) {
+            buffers[usize::from(target)] = result;
+        }
+    }
+    buffers[subs_read.len()..][..outputs].to_vec()
+}
+
+fn plan(fields: &Fields) -> Plan {
+    Plan::from_bytes(&fields.bytes()).unwrap()
+}
+
+/// The parts of the inputs of [`two_steps`], each continued with zeros to a sub-shard.
+fn subs_of(inputs: &[Vec<u8>; 2], sub_len: usize) -> Vec<Vec<u8>> {
+    let sub = |input: &[u8], sub: usize| {
+        let rest = input.get(sub * sub_len..).unwrap_or_default();
+        let mut part = rest[..rest.len().min(sub_len)].to_vec();
+        part.resize(sub_len, 0);
+        part
+    };
+    vec![sub(&inputs[0], 0), sub(&inputs[0], 1), sub(&inputs[1], 0)]
+}
+
+#[test]
+fn says_what_it_reads_and_computes_and_gives_its_bytes_back() {
+    for fields in [two_steps(), four_steps()] {
+        let plan = plan(&fields);
+        let whole = Read { unit: 0, first_sub: 0, count: 2 };
+        assert_eq!(plan.reads(), [whole, Read { unit: 3, first_sub: 1, count: 1 }]);
+        assert_eq!(plan.outputs(), [1, 2]);
+        assert_eq!(plan.sub_shards(), 2);
+        assert_eq!(plan.scratch_len(0), 0);
+        assert_eq!(plan.scratch_len(2000), 2000);
+        assert_eq!(plan.to_bytes(), fields.bytes());
+        assert_eq!(plan, Plan::from_bytes(&plan.to_bytes()).unwrap());
+    }
+    assert_ne!(plan(&two_steps()), plan(&four_steps()));
+}
+
+#[test]
+fn computes_what_its_steps_say_for_inputs_of_any_length() {
+    let mut random = Random(1);
+    for fields in [two_steps(), four_steps()] {
+        let plan = plan(&fields);
+        for sub_len in [0, 1, 2, 31, 64, 67, 500, 5000] {
+            let fullest = [2 * sub_len, sub_len];
+            let halves = [sub_len + sub_len / 2, sub_len / 2];
+            for lens in [fullest, halves, [sub_len / 3, sub_len], [2 * sub_len, 0], [0, 0]] {
+                let inputs = lens.map(|len| random.bytes(len));
+                let expected = expected(&fields, &subs_of(&inputs, sub_len), sub_len);
+                let expected = [expected[..2].concat(), expected[2..].concat()];
+
+                let mut outputs = [vec![0xEE; 2 * sub_len], vec![0xEE; 2 * sub_len]];
+                plan.apply(&inputs, &mut outputs).unwrap();
+                assert_eq!(outputs, expected, "sub-shards of {sub_len}, inputs of {lens:?}");
+
+                // What scratch memory held does not matter, nor does more of it than is needed.
+                for surplus in [0, 9] {
+                    let mut scratch = random.bytes(plan.scratch_len(2 * sub_len) + surplus);
+                    let mut outputs = [random.bytes(2 * sub_len), random.bytes(2 * sub_len)];
+                    plan.apply_with_scratch(&inputs, &mut outputs, &mut scratch).unwrap();
+                    assert_eq!(outputs, expected, "sub-shards of {sub_len}, inputs of {lens:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn gives_all_its_steps_as_one_matrix() {
+    for fields in [two_steps(), four_steps()] {
+        // Input i has a 1 at place i: the outputs are the columns of the matrix, side by side.
+        let ones: Vec<Vec<u8>> =
+            (0..3).map(|input| (0..3).map(|place| u8::from(place == input)).collect()).collect();
+        let expected = expected(&fields, &ones, 3);
+        let coefficients = plan(&fields).coefficients();
+        assert_eq!(coefficients, Matrix::from_fn(4, 3, |row, column| expected[row][column]));
+    }
+}
+
+#[test]
+fn restricted_to_some_units_its_shares_sum_up_to_the_whole() {
+    let mut random = Random(2);
+    let len = 2 * 333;
+    let inputs = [random.bytes(len), random.bytes(len / 2)];
+    for fields in [two_steps(), four_steps()] {
+        let plan = plan(&fields);
+        let mut whole = vec![vec![0; len]; 2];
+        plan.apply(&inputs, &mut whole).unwrap();
+
+        let all = plan.restrict(&[3, 0]).unwrap();
+        assert_eq!((all.reads(), all.outputs()), (plan.reads(), plan.outputs()));
+        assert_eq!((all.scratch_len(len), all.sub_shards()), (0, 2));
+        assert_eq!(all.coefficients(), plan.coefficients());
+        let mut outputs = vec![vec![0xEE; len]; 2];
+        all.apply(&inputs, &mut outputs).unwrap();
+        assert_eq!(outputs, whole);
+        all.apply_accumulate(&inputs, &mut outputs).unwrap();
+        assert!(outputs.iter().flatten().all(|&byte| byte == 0));
+
+        let (first, second) = (plan.restrict(&[0]).unwrap(), plan.restrict(&[3]).unwrap());
+        assert_eq!((first.reads().len(), second.reads()[0].unit), (1, 3));
+        first.apply(&inputs[..1], &mut outputs).unwrap();
+        second.apply_accumulate(&inputs[1..], &mut outputs).unwrap();
+        assert_eq!(outputs, whole);
+
+        let nothing = plan.restrict(&[]).unwrap();
+        nothing.apply_accumulate::<&[u8], _>(&[], &mut outputs).unwrap();
+        assert_eq!(outputs, whole);
+        nothing.apply::<&[u8], _>(&[], &mut outputs).unwrap();
+        assert!(outputs.iter().flatten().all(|&byte| byte == 0));
+
+        for share in [all, first, second, nothing] {
+            assert_eq!(Plan::from_bytes(&share.to_bytes()).unwrap(), share);
+        }
+        assert_eq!(plan.restrict(&[0, 3, 0]), Err(Error::DuplicateUnit { unit: 0 }));
+        assert_eq!(plan.restrict(&[1]), Err(Error::NotRead { unit: 1 }));
+    }
+}
+
+#[test]
+fn refuses_buffers_that_do_not_fit_and_leaves_the_outputs_as_they_were() {
+    let plan = plan(&two_steps());
+    let length = |what, index, expected, got| Err(Error::Length { what, index, expected, got });
+    let apply = |input_lens: [usize; 2], output_lens: [usize; 2], scratch: Option<usize>| {
+        let inputs = input_lens.map(|len| vec![1; len]);
+        let mut outputs = output_lens.map(|len| vec![0xEE; len]);
+        let result = match scratch {
+            Some(len) => plan.apply_with_scratch(&inputs, &mut outputs, &mut vec![0; len]),
+            None => plan.apply(&inputs, &mut outputs),
+        };
+        if result.is_err() {
+            assert!(outputs.iter().flatten().all(|&byte| byte == 0xEE));
+        }
+        result
+    };
+    assert_eq!(apply([8, 4], [8, 8], None), Ok(()));
+    assert_eq!(apply([9, 4], [8, 8], None), length("input", 0, 8, 9));
+    assert_eq!(apply([8, 5], [8, 8], None), length("input", 1, 4, 5));
+    assert_eq!(apply([8, 4], [9, 9], None), length("output", 0, 8, 9));
+    assert_eq!(apply([8, 4], [8, 10], None), length("output", 1, 8, 10));
+    assert_eq!(apply([8, 4], [8, 0], None), length("output", 1, 8, 0));
+    assert_eq!(apply([1, 0], [0, 0], None), length("input", 0, 0, 1));
+    assert_eq!(apply([8, 4], [8, 8], Some(8)), Ok(()));
+    assert_eq!(apply([8, 4], [8, 8], Some(7)), length("scratch", 0, 8, 7));
+
+    let mut outputs = [vec![0xEE; 8], vec![0xEE; 8]];
+    let inputs = [vec![1; 8], vec![1; 4]];
+    let count = |what, expected, got| Err(Error::Count { what, expected, got });
+    assert_eq!(plan.apply(&inputs[..1], &mut outputs), count("inputs", 2, 1));
+    assert_eq!(plan.apply(&inputs, &mut outputs[..1]), count("outputs", 2, 1));
+    let accumulated = plan.apply_accumulate(&inputs, &mut outputs).unwrap_err();
+    assert!(accumulated.to_string().contains("several steps"), "{accumulated}");
+    let added = plan.add_input(0, &inputs[0], &mut outputs).unwrap_err();
+    assert!(added.to_string().contains("sub-shards"), "{added}");
+    assert!(outputs.iter().flatten().all(|&byte| byte == 0xEE));
+}
