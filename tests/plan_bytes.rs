@@ -163,3 +163,11 @@ fn steps_must_fit_their_buffers() {
     refused(&but(|plan| plan.sub_shards = u16::MAX), FIT);
     refused(&but(|plan| plan.reads = vec![[0, 0, 1]; 1024]), FIT);
 }
+
+#[test]
+fn a_step_names_each_source_once() {
+    let step = Step::new(&[0, 0], &[2], &[1, 1]);
+    refused(&but(|plan| plan.steps = vec![step]), FIT);
+    let step = Step::new(&[0; 2000], &[2], &[1; 2000]);
+    refused(&but(|plan| plan.steps = vec![step]), FIT);
+}
