@@ -171,3 +171,19 @@ fn a_step_names_each_source_once() {
     let step = Step::new(&[0; 2000], &[2], &[1; 2000]);
     refused(&but(|plan| plan.steps = vec![step]), FIT);
 }
+
+#[test]
+fn nothing_is_read_before_it_is_written_and_every_output_is_written() {
+    let steps = |steps: &[Step]| {
+        but(|plan| {
+            plan.scratch = 1;
+            plan.steps = steps.to_vec();
+        })
+    };
+    let to_scratch = Step::new(&[0, 1], &[3], &[1, 2]);
+    let from_scratch = Step::new(&[3], &[2], &[5]);
+    assert!(Plan::from_bytes(&steps(&[to_scratch.clone(), from_scratch.clone()]).bytes()).is_ok());
+    refused(&steps(&[from_scratch.clone(), to_scratch.clone()]), FIT);
+    refused(&steps(&[from_scratch]), FIT);
+    refused(&steps(&[to_scratch]), FIT);
+}

@@ -51,7 +51,9 @@ impl Step {
 
 impl Program {
     /// `None` where a step does not fit: counts that differ from its matrix, none at all, buffers
-    /// out of range or named twice in one step, a target that is an input.
+    /// out of range or named twice in one step, a target that is an input, a source that no step
+    /// before has written; and where the steps leave an output unwritten. So what buffers held
+    /// before never counts.
     pub(crate) fn new(
         inputs: usize,
         outputs: usize,
@@ -62,6 +64,8 @@ impl Program {
         if buffers > MAX_BUFFERS {
             return None;
         }
+        let mut is_written = [false; MAX_BUFFERS];
+        is_written[..inputs].fill(true);
         for step in &steps {
             // No buffer twice, so that a step has no more of them than there are.
             let mut is_named = [false; MAX_BUFFERS];
@@ -72,13 +76,18 @@ impl Program {
                 }
                 is_named[buffer] = true;
             }
+            let sources_fit = step.sources.iter().all(|&source| is_written[usize::from(source)]);
             let targets_fit = step.targets.iter().all(|&target| usize::from(target) >= inputs);
             let counts_fit = step.sources.len() == step.matrix.columns()
                 && step.targets.len() == step.matrix.rows();
             let is_empty = step.sources.is_empty() || step.targets.is_empty();
-            if !targets_fit || !counts_fit || is_empty {
+            if !sources_fit || !targets_fit || !counts_fit || is_empty {
                 return None;
             }
+            step.targets.iter().for_each(|&target| is_written[usize::from(target)] = true);
+        }
+        if !steps.is_empty() && is_written[inputs..inputs + outputs].contains(&false) {
+            return None;
         }
         let is_dense = match &steps[..] {
             [step] => {
