@@ -187,3 +187,19 @@ fn nothing_is_read_before_it_is_written_and_every_output_is_written() {
     refused(&steps(&[from_scratch]), FIT);
     refused(&steps(&[to_scratch]), FIT);
 }
+
+#[test]
+fn scratch_is_not_an_output_though_one_step_writes_both() {
+    let fields = but(|plan| {
+        plan.scratch = 1;
+        plan.steps = vec![Step::new(&[0, 1], &[2, 3], &[1, 2, 3, 4])];
+    });
+    let plan = Plan::from_bytes(&fields.bytes()).unwrap();
+    let inputs = [[1; 8], [1; 8]];
+    let mut outputs = [[0; 8]];
+    plan.apply(&inputs, &mut outputs).unwrap();
+    assert_eq!(outputs, [[3; 8]]);
+    assert!(matches!(plan.add_input(0, &inputs[0], &mut outputs), Err(Error::Invalid { .. })));
+    assert!(matches!(plan.apply_accumulate(&inputs, &mut outputs), Err(Error::Invalid { .. })));
+    assert_eq!(outputs, [[3; 8]]);
+}

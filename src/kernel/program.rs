@@ -90,7 +90,7 @@ impl Program {
             return None;
         }
         let is_dense = match &steps[..] {
-            [step] => {
+            [step] if scratch == 0 => {
                 step.sources.iter().map(|&source| usize::from(source)).eq(0..inputs)
                     && step.targets.iter().map(|&target| usize::from(target)).eq(inputs..buffers)
             }
