@@ -203,3 +203,18 @@ fn scratch_is_not_an_output_though_one_step_writes_both() {
     assert!(matches!(plan.apply_accumulate(&inputs, &mut outputs), Err(Error::Invalid { .. })));
     assert_eq!(outputs, [[3; 8]]);
 }
+
+#[test]
+fn outputs_of_several_steps_have_one_length_even_over_whole_shards() {
+    // The second step reads the first one's output: were it shorter, its end would be missing.
+    let fields = but(|plan| {
+        plan.outputs = vec![2, 3];
+        plan.steps = vec![Step::new(&[0, 1], &[2], &[1, 2]), Step::new(&[2, 0], &[3], &[1, 1])];
+    });
+    let plan = Plan::from_bytes(&fields.bytes()).unwrap();
+    let inputs = [[1; 8], [1; 8]];
+    let mut outputs = [vec![0xEE; 3], vec![0xEE; 8]];
+    let refused = plan.apply(&inputs, &mut outputs);
+    assert_eq!(refused, Err(Error::Length { what: "output", index: 1, expected: 3, got: 8 }));
+    assert_eq!(outputs, [vec![0xEE; 3], vec![0xEE; 8]]);
+}

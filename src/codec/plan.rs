@@ -162,9 +162,10 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`Error::Count`] for another number of inputs or outputs. Where the code has sub-shards,
-    /// [`Error::Length`] for an output whose length is not that of the first one or not a
-    /// multiple of [`sub_shards`](Self::sub_shards), and for an input longer than it may be.
+    /// [`Error::Count`] for another number of inputs or outputs. Where the code has sub-shards or
+    /// the plan several steps, [`Error::Length`] for an output whose length is not that of the
+    /// first one or not a multiple of [`sub_shards`](Self::sub_shards), and for an input longer
+    /// than it may be; the outputs are then unchanged.
     #[inline]
     pub fn apply<I: AsRef<[u8]>, O: AsMut<[u8]>>(
         &self,
@@ -250,7 +251,7 @@ impl Plan {
             }
             return Ok(());
         }
-        if self.code.sub_shards == 1 && self.scratch == 0 {
+        if self.is_dense_over_whole_shards() {
             self.program.run(
                 inputs.iter().map(AsRef::as_ref),
                 outputs.iter_mut().map(AsMut::as_mut),
@@ -276,6 +277,12 @@ impl Plan {
             );
         }
         Ok(())
+    }
+
+    /// Whether it is one step from all inputs to all outputs, each a whole shard: then buffers may
+    /// have any lengths.
+    fn is_dense_over_whole_shards(&self) -> bool {
+        self.program.is_dense() && self.code.sub_shards == 1
     }
 
     /// The length of a sub-shard, once all buffers are seen to fit it.
@@ -322,7 +329,7 @@ impl Plan {
         if index >= self.reads.len() {
             return Err(Error::UnitOutOfRange { unit: index, units: self.reads.len() });
         }
-        if !self.program.is_dense() || self.code.sub_shards != 1 {
+        if !self.is_dense_over_whole_shards() {
             return Err(Error::Invalid {
                 what: "plan",
                 got: "with sub-shards or several steps".into(),
