@@ -4,8 +4,8 @@
 use restripe::{ErasureCode, Error, Plan, ReedSolomon};
 
 mod oracle;
-use oracle::Random;
 use oracle::serialised::{Fields, Step, with_checksum};
+use oracle::{Random, scaled};
 
 /// Unit 2 of a (2, 2) code from its data units: a plan with nothing wrong.
 fn sound() -> Fields {
@@ -43,6 +43,7 @@ fn plans() -> Vec<Vec<u8>> {
     plans.push(code.plan(&[4, 0, 2], &[1]).unwrap().to_bytes());
     plans.push(code.plan(&[], &[]).unwrap().to_bytes());
     plans.push(ReedSolomon::new(10, 4).unwrap().encode_plan().to_bytes());
+    plans.push(Fields::two_steps().bytes());
     plans
 }
 
@@ -76,6 +77,66 @@ fn a_plan_with_one_byte_changed_is_refused() {
 }
 
 #[test]
+fn any_change_under_a_right_checksum_is_refused_or_gives_a_plan_that_runs() {
+    let mut random = Random(3);
+    let mut taken = 0;
+    for bytes in plans() {
+        let body = bytes.len() - 4;
+        for _ in 0..scaled(30, 3000, 100_000) {
+            let mut changed = bytes[..body].to_vec();
+            for _ in 0..=random.below(3) {
+                let position = random.below(body);
+                changed[position] = [0, 1, 2, 0xFF, random.byte()][random.below(5)];
+            }
+            let Ok(plan) = Plan::from_bytes(&with_checksum(changed)) else { continue };
+            run(&plan);
+            taken += 1;
+        }
+    }
+    assert!(taken > 0);
+}
+
+/// Does with a plan all that can be done with it.
+fn run(plan: &Plan) {
+    let len = 3 * plan.sub_shards();
+    let inputs: Vec<Vec<u8>> = plan.reads().iter().map(|read| vec![5; 3 * read.count]).collect();
+    let mut outputs = vec![vec![0xEE; len]; plan.outputs().len()];
+    plan.apply(&inputs, &mut outputs).unwrap();
+    let mut again = vec![vec![0xCC; len]; plan.outputs().len()];
+    let mut scratch = vec![0x77; plan.scratch_len(len)];
+    plan.apply_with_scratch(&inputs, &mut again, &mut scratch).unwrap();
+    assert_eq!(outputs, again, "{plan:?}: what buffers held before counts");
+
+    let units: Vec<usize> = plan.reads().iter().map(|read| read.unit).collect();
+    let distinct = (0..units.len()).all(|index| !units[..index].contains(&units[index]));
+    if distinct {
+        plan.restrict(&units).unwrap().apply(&inputs, &mut again).unwrap();
+        assert_eq!(outputs, again, "{plan:?}: restricted to all it reads");
+    }
+    let uneven: Vec<Vec<u8>> = (0..outputs.len()).map(|index| vec![0xEE; len * index]).collect();
+    let _ = plan.apply(&inputs, &mut uneven.clone());
+    let _ = plan.apply_accumulate(&inputs, &mut uneven.clone());
+    for (index, input) in inputs.iter().enumerate() {
+        let _ = plan.add_input(index, input, &mut uneven.clone());
+    }
+    assert_eq!(&Plan::from_bytes(&plan.to_bytes()).unwrap(), plan);
+}
+
+/// Compares what several cores make of large shards with what one does.
+#[cfg(feature = "rayon")]
+fn run_on_several_cores(plan: &Plan) {
+    let sub_len = 1 << 19;
+    let inputs: Vec<Vec<u8>> =
+        plan.reads().iter().map(|read| vec![5; read.count * sub_len]).collect();
+    let mut expected = vec![vec![0xEE; plan.sub_shards() * sub_len]; plan.outputs().len()];
+    let mut outputs = expected.clone();
+    plan.apply(&inputs, &mut expected).unwrap();
+    let three = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    three.install(|| plan.apply_parallel(&inputs, &mut outputs)).unwrap();
+    assert!(outputs == expected, "{plan:?}");
+}
+
+#[test]
 fn what_is_not_a_plan_at_all_is_refused() {
     for bytes in [&b""[..], b"R", b"RSP", b"RSPL", b"RSPL\0\0\0", b"\0\0\0\0\0\0\0\0\0"] {
         let result = Plan::from_bytes(bytes);
@@ -86,7 +147,9 @@ fn what_is_not_a_plan_at_all_is_refused() {
         let noise = random.bytes(len);
         assert!(Plan::from_bytes(&noise).is_err());
         let headed = with_checksum([&b"RSPL\x01\x01"[..], &noise].concat());
-        let _ = Plan::from_bytes(&headed);
+        if let Ok(plan) = Plan::from_bytes(&headed) {
+            run(&plan);
+        }
     }
 }
 
@@ -195,6 +258,9 @@ fn scratch_is_not_an_output_though_one_step_writes_both() {
         plan.steps = vec![Step::new(&[0, 1], &[2, 3], &[1, 2, 3, 4])];
     });
     let plan = Plan::from_bytes(&fields.bytes()).unwrap();
+    run(&plan);
+    #[cfg(feature = "rayon")]
+    run_on_several_cores(&plan);
     let inputs = [[1; 8], [1; 8]];
     let mut outputs = [[0; 8]];
     plan.apply(&inputs, &mut outputs).unwrap();
@@ -212,6 +278,9 @@ fn outputs_of_several_steps_have_one_length_even_over_whole_shards() {
         plan.steps = vec![Step::new(&[0, 1], &[2], &[1, 2]), Step::new(&[2, 0], &[3], &[1, 1])];
     });
     let plan = Plan::from_bytes(&fields.bytes()).unwrap();
+    run(&plan);
+    #[cfg(feature = "rayon")]
+    run_on_several_cores(&plan);
     let inputs = [[1; 8], [1; 8]];
     let mut outputs = [vec![0xEE; 3], vec![0xEE; 8]];
     let refused = plan.apply(&inputs, &mut outputs);

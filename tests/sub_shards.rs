@@ -8,30 +8,9 @@ mod oracle;
 use oracle::serialised::{Fields, Step};
 use oracle::{Random, combined};
 
-/// Units 1 and 2 of a (2, 2) code with two sub-shards, from both sub-shards of unit 0 and the
-/// second of unit 3. Buffers: 0, 1 (unit 0), 2 (unit 3), 3, 4 (unit 1), 5, 6 (unit 2), 7, 8
-/// (scratch).
-fn two_steps() -> Fields {
-    Fields {
-        sub_shards: 2,
-        reads: vec![[0, 0, 2], [3, 1, 1]],
-        outputs: vec![1, 2],
-        scratch: 2,
-        steps: vec![
-            Step::new(&[2, 0], &[7, 4, 8], &[0x11, 0x80, 0x01, 0x00, 0x53, 0xCA]),
-            Step::new(
-                &[7, 1, 4, 8],
-                &[6, 3, 5],
-                &[0x02, 0x8E, 0xFF, 0x01, 0x01, 0x01, 0x01, 0x01, 0x00, 0x39, 0x00, 0x77],
-            ),
-        ],
-        ..Fields::new()
-    }
-}
-
 /// The same units, in four steps that use scratch and outputs again.
 fn four_steps() -> Fields {
-    let mut fields = two_steps();
+    let mut fields = Fields::two_steps();
     fields.steps.push(Step::new(&[5, 6, 2], &[7], &[0x05, 0x06, 0x07]));
     fields.steps.push(Step::new(&[7, 0], &[5, 4], &[0x21, 0x43, 0x65, 0x87]));
     fields
@@ -58,7 +37,7 @@ fn plan(fields: &Fields) -> Plan {
     Plan::from_bytes(&fields.bytes()).unwrap()
 }
 
-/// The parts of the inputs of [`two_steps`], each continued with zeros to a sub-shard.
+/// The parts of the inputs of [`Fields::two_steps`], each continued with zeros to a sub-shard.
 fn subs_of(inputs: &[Vec<u8>; 2], sub_len: usize) -> Vec<Vec<u8>> {
     let sub = |input: &[u8], sub: usize| {
         let rest = input.get(sub * sub_len..).unwrap_or_default();
@@ -71,7 +50,7 @@ fn subs_of(inputs: &[Vec<u8>; 2], sub_len: usize) -> Vec<Vec<u8>> {
 
 #[test]
 fn says_what_it_reads_and_computes_and_gives_its_bytes_back() {
-    for fields in [two_steps(), four_steps()] {
+    for fields in [Fields::two_steps(), four_steps()] {
         let plan = plan(&fields);
         let whole = Read { unit: 0, first_sub: 0, count: 2 };
         assert_eq!(plan.reads(), [whole, Read { unit: 3, first_sub: 1, count: 1 }]);
@@ -82,13 +61,13 @@ fn says_what_it_reads_and_computes_and_gives_its_bytes_back() {
         assert_eq!(plan.to_bytes(), fields.bytes());
         assert_eq!(plan, Plan::from_bytes(&plan.to_bytes()).unwrap());
     }
-    assert_ne!(plan(&two_steps()), plan(&four_steps()));
+    assert_ne!(plan(&Fields::two_steps()), plan(&four_steps()));
 }
 
 #[test]
 fn computes_what_its_steps_say_for_inputs_of_any_length() {
     let mut random = Random(1);
-    for fields in [two_steps(), four_steps()] {
+    for fields in [Fields::two_steps(), four_steps()] {
         let plan = plan(&fields);
         for sub_len in [0, 1, 2, 31, 64, 67, 500, 5000] {
             let fullest = [2 * sub_len, sub_len];
@@ -116,7 +95,7 @@ fn computes_what_its_steps_say_for_inputs_of_any_length() {
 
 #[test]
 fn gives_all_its_steps_as_one_matrix() {
-    for fields in [two_steps(), four_steps()] {
+    for fields in [Fields::two_steps(), four_steps()] {
         // Input i has a 1 at place i: the outputs are the columns of the matrix, side by side.
         let ones: Vec<Vec<u8>> =
             (0..3).map(|input| (0..3).map(|place| u8::from(place == input)).collect()).collect();
@@ -131,7 +110,7 @@ fn restricted_to_some_units_its_shares_sum_up_to_the_whole() {
     let mut random = Random(2);
     let len = 2 * 333;
     let inputs = [random.bytes(len), random.bytes(len / 2)];
-    for fields in [two_steps(), four_steps()] {
+    for fields in [Fields::two_steps(), four_steps()] {
         let plan = plan(&fields);
         let mut whole = vec![vec![0; len]; 2];
         plan.apply(&inputs, &mut whole).unwrap();
@@ -168,7 +147,7 @@ fn restricted_to_some_units_its_shares_sum_up_to_the_whole() {
 
 #[test]
 fn refuses_buffers_that_do_not_fit_and_leaves_the_outputs_as_they_were() {
-    let plan = plan(&two_steps());
+    let plan = plan(&Fields::two_steps());
     let length = |what, index, expected, got| Err(Error::Length { what, index, expected, got });
     let apply = |input_lens: [usize; 2], output_lens: [usize; 2], scratch: Option<usize>| {
         let inputs = input_lens.map(|len| vec![1; len]);

@@ -21,7 +21,7 @@ impl Plan {
     /// [`apply`](Self::apply) on several cores: the shards are cut into byte ranges, which run in
     /// the rayon pool that the call is made in.
     ///
-    /// Small shards, and plans with sub-shards, run on the calling core alone.
+    /// Small shards, and plans with sub-shards or several steps, run on the calling core alone.
     ///
     /// ```
     /// use restripe::{ErasureCode, ReedSolomon};
@@ -46,7 +46,7 @@ impl Plan {
             len = len.max(output.as_mut().len());
         }
         let total = len.saturating_mul(inputs.len() + outputs.len());
-        if cores == 1 || total < WORTH_SHARING || self.sub_shards() != 1 {
+        if cores == 1 || total < WORTH_SHARING || !self.is_dense_over_whole_shards() {
             return self.apply(inputs, outputs);
         }
         check_count("inputs", self.reads().len(), inputs.len())?;

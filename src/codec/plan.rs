@@ -281,7 +281,7 @@ impl Plan {
 
     /// Whether it is one step from all inputs to all outputs, each a whole shard: then buffers may
     /// have any lengths.
-    fn is_dense_over_whole_shards(&self) -> bool {
+    pub(super) fn is_dense_over_whole_shards(&self) -> bool {
         self.program.is_dense() && self.code.sub_shards == 1
     }
 

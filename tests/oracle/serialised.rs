@@ -63,6 +63,27 @@ impl Fields {
         }
     }
 
+    /// Units 1 and 2 of a (2, 2) code with two sub-shards, from both sub-shards of unit 0 and the
+    /// second of unit 3. Buffers: 0, 1 (unit 0), 2 (unit 3), 3, 4 (unit 1), 5, 6 (unit 2), 7, 8
+    /// (scratch).
+    pub fn two_steps() -> Self {
+        Self {
+            sub_shards: 2,
+            reads: vec![[0, 0, 2], [3, 1, 1]],
+            outputs: vec![1, 2],
+            scratch: 2,
+            steps: vec![
+                Step::new(&[2, 0], &[7, 4, 8], &[0x11, 0x80, 0x01, 0x00, 0x53, 0xCA]),
+                Step::new(
+                    &[7, 1, 4, 8],
+                    &[6, 3, 5],
+                    &[0x02, 0x8E, 0xFF, 0x01, 0x01, 0x01, 0x01, 0x01, 0x00, 0x39, 0x00, 0x77],
+                ),
+            ],
+            ..Self::new()
+        }
+    }
+
     /// The bytes, with a checksum that is right.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.magic.to_vec();
