@@ -58,6 +58,7 @@ fn says_what_it_reads_and_computes_and_gives_its_bytes_back() {
         assert_eq!(plan.sub_shards(), 2);
         assert_eq!(plan.scratch_len(0), 0);
         assert_eq!(plan.scratch_len(2000), 2000);
+        assert_eq!(plan.scratch_len(usize::MAX), usize::MAX - 1);
         assert_eq!(plan.to_bytes(), fields.bytes());
         assert_eq!(plan, Plan::from_bytes(&plan.to_bytes()).unwrap());
     }
@@ -91,6 +92,13 @@ fn computes_what_its_steps_say_for_inputs_of_any_length() {
             }
         }
     }
+}
+
+#[test]
+fn scratch_past_all_memory_is_asked_for_rather_than_a_wrapped_around_length() {
+    let mut fields = Fields::two_steps();
+    fields.scratch = 5;
+    assert_eq!(plan(&fields).scratch_len(usize::MAX), usize::MAX);
 }
 
 #[test]

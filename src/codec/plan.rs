@@ -144,7 +144,7 @@ impl Plan {
     /// `shard_len` bytes; 0 for Reed-Solomon.
     #[must_use]
     pub fn scratch_len(&self, shard_len: usize) -> usize {
-        self.scratch * (shard_len / self.code.sub_shards)
+        self.scratch.saturating_mul(shard_len / self.code.sub_shards)
     }
 
     /// Bytes that its coefficients take, roughly: for whoever keeps many.
