@@ -1,15 +1,11 @@
 //! Blocks that a real HDFS wrote: their lengths, bytes, checksums and names are what this crate
 //! says they are.
 
-#![cfg(feature = "hdfs")]
-
 #[path = "common/blocks.rs"]
 mod blocks;
 mod common;
 
 use blocks::{Block, Striping};
-use restripe::checksum::ChecksumKind;
-use restripe::hdfs::{BlockFileName, BlockId, MetaHeader};
 use restripe::layout::{Layout, Policy, Position, StripedFile, StripedLayout};
 
 fn striped_blocks() -> Vec<(Block, Striping, StripedLayout)> {
@@ -102,50 +98,58 @@ fn plain_blocks_are_the_file_in_order() {
     }
 }
 
-#[test]
-fn meta_files_are_computed_byte_for_byte() {
-    let mut kinds = Vec::new();
-    for block in blocks::blocks() {
-        for replica in &block.replicas {
-            let name = format!("{}/{}", block.file, replica.meta_name);
-            let header = MetaHeader::decode(&replica.meta).unwrap();
-            let checksum = header.checksum();
-            assert_eq!(checksum.bytes_per_checksum(), 512, "{name}");
-            let crc32 = block.file.ends_with("_crc32");
-            let kind = if crc32 { ChecksumKind::Crc32 } else { ChecksumKind::Crc32c };
-            assert_eq!(checksum.kind(), kind, "{name}");
-            kinds.push(kind);
+#[cfg(feature = "hdfs")]
+mod files {
+    use restripe::checksum::ChecksumKind;
+    use restripe::hdfs::{BlockFileName, BlockId, MetaHeader};
 
-            let meta_len = header.meta_len(replica.data.len() as u64).unwrap();
-            let mut meta = vec![0; meta_len as usize];
-            meta[..MetaHeader::LEN].copy_from_slice(&header.encode());
-            checksum.compute(&replica.data, &mut meta[MetaHeader::LEN..]).unwrap();
-            assert!(meta == replica.meta, "{name}");
-            checksum.verify(&replica.data, &replica.meta[MetaHeader::LEN..]).unwrap();
+    use super::blocks;
+
+    #[test]
+    fn meta_files_are_computed_byte_for_byte() {
+        let mut kinds = Vec::new();
+        for block in blocks::blocks() {
+            for replica in &block.replicas {
+                let name = format!("{}/{}", block.file, replica.meta_name);
+                let header = MetaHeader::decode(&replica.meta).unwrap();
+                let checksum = header.checksum();
+                assert_eq!(checksum.bytes_per_checksum(), 512, "{name}");
+                let crc32 = block.file.ends_with("_crc32");
+                let kind = if crc32 { ChecksumKind::Crc32 } else { ChecksumKind::Crc32c };
+                assert_eq!(checksum.kind(), kind, "{name}");
+                kinds.push(kind);
+
+                let meta_len = header.meta_len(replica.data.len() as u64).unwrap();
+                let mut meta = vec![0; meta_len as usize];
+                meta[..MetaHeader::LEN].copy_from_slice(&header.encode());
+                checksum.compute(&replica.data, &mut meta[MetaHeader::LEN..]).unwrap();
+                assert!(meta == replica.meta, "{name}");
+                checksum.verify(&replica.data, &replica.meta[MetaHeader::LEN..]).unwrap();
+            }
         }
+        assert!(kinds.contains(&ChecksumKind::Crc32) && kinds.contains(&ChecksumKind::Crc32c));
     }
-    assert!(kinds.contains(&ChecksumKind::Crc32) && kinds.contains(&ChecksumKind::Crc32c));
-}
 
-#[test]
-fn file_names_are_made_of_ids_and_generation_stamps() {
-    for block in blocks::blocks() {
-        let (id, generation_stamp) = (BlockId(block.id), block.generation_stamp);
-        assert_eq!(id.is_striped(), block.striping.is_some());
-        for replica in &block.replicas {
-            let replica_id =
-                if id.is_striped() { id.internal_block(replica.index).unwrap() } else { id };
-            let data = BlockFileName::Data { id: replica_id };
-            let meta = BlockFileName::Meta { id: replica_id, generation_stamp };
-            assert_eq!(
-                (data.to_string(), meta.to_string()),
-                (replica.name.clone(), replica.meta_name.clone())
-            );
-            assert_eq!(replica.name.parse(), Ok(data));
-            assert_eq!(replica.meta_name.parse(), Ok(meta));
-            if id.is_striped() {
-                assert_eq!(replica_id.group(), Some(id));
-                assert_eq!(replica_id.index(), Some(replica.index));
+    #[test]
+    fn file_names_are_made_of_ids_and_generation_stamps() {
+        for block in blocks::blocks() {
+            let (id, generation_stamp) = (BlockId(block.id), block.generation_stamp);
+            assert_eq!(id.is_striped(), block.striping.is_some());
+            for replica in &block.replicas {
+                let replica_id =
+                    if id.is_striped() { id.internal_block(replica.index).unwrap() } else { id };
+                let data = BlockFileName::Data { id: replica_id };
+                let meta = BlockFileName::Meta { id: replica_id, generation_stamp };
+                assert_eq!(
+                    (data.to_string(), meta.to_string()),
+                    (replica.name.clone(), replica.meta_name.clone())
+                );
+                assert_eq!(replica.name.parse(), Ok(data));
+                assert_eq!(replica.meta_name.parse(), Ok(meta));
+                if id.is_striped() {
+                    assert_eq!(replica_id.group(), Some(id));
+                    assert_eq!(replica_id.index(), Some(replica.index));
+                }
             }
         }
     }
