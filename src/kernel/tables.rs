@@ -6,6 +6,7 @@ use crate::gf8::mul_without_tables as mul;
 
 /// For `gf2p8affineqb`: the 8 x 8 bit matrix of "times c". Row 7 - i (byte i counted from the
 /// most significant) gives bit i of the product.
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 pub(super) static AFFINE: [u64; 256] = {
     let mut table = [0; 256];
     let mut c = 0;
@@ -28,6 +29,7 @@ pub(super) static AFFINE: [u64; 256] = {
 };
 
 /// For byte shuffles: the products of c with 0..16, then with 0x00, 0x10 .. 0xF0; 32 bytes each.
+#[cfg(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64"))]
 pub(super) static NIBBLES: [u64; 256 * 4] = {
     let mut table = [0; 256 * 4];
     let mut c = 0;
