@@ -1,0 +1,167 @@
+//! Intel's ISA-L, the erasure-code library that Hadoop, liberasurecode and Ceph call.
+//!
+//! The crate isal-sys builds the library but declares only its compression functions, so those
+//! for erasure codes and checksums are declared here, from `erasure_code.h` and `crc.h` of
+//! ISA-L 2.31.
+
+use core::ffi::{c_int, c_uchar, c_uint};
+
+use isal_sys as _;
+use restripe::gf8::Matrix;
+
+// Pointers to what a function only reads are `const` here; most are not in the C headers.
+unsafe extern "C" {
+    safe fn gf_mul(a: c_uchar, b: c_uchar) -> c_uchar;
+    safe fn gf_inv(a: c_uchar) -> c_uchar;
+    fn gf_gen_rs_matrix(elements: *mut c_uchar, rows: c_int, columns: c_int);
+    fn gf_gen_cauchy1_matrix(elements: *mut c_uchar, rows: c_int, columns: c_int);
+    fn gf_invert_matrix(matrix: *mut c_uchar, inverse: *mut c_uchar, size: c_int) -> c_int;
+    fn ec_init_tables(
+        columns: c_int,
+        rows: c_int,
+        coefficients: *const c_uchar,
+        tables: *mut c_uchar,
+    );
+    fn ec_encode_data(
+        len: c_int,
+        columns: c_int,
+        rows: c_int,
+        tables: *const c_uchar,
+        inputs: *const *const c_uchar,
+        outputs: *const *mut c_uchar,
+    );
+    fn crc32_iscsi(bytes: *const c_uchar, len: c_int, initial: c_uint) -> c_uint;
+    fn crc32_gzip_refl(initial: u32, bytes: *const c_uchar, len: u64) -> u32;
+}
+
+/// ISA-L counts everything in `int`. Panics where a count does not fit.
+fn int(count: usize) -> c_int {
+    count.try_into().expect("ISA-L takes no count above 2^31 - 1")
+}
+
+fn elements(matrix: &Matrix) -> Vec<u8> {
+    matrix.iter_rows().flatten().copied().collect()
+}
+
+fn matrix(rows: usize, columns: usize, elements: &[u8]) -> Matrix {
+    Matrix::from_fn(rows, columns, |row, column| elements[row * columns + column])
+}
+
+/// Product of two field elements, by `gf_mul`.
+#[must_use]
+pub fn mul(a: u8, b: u8) -> u8 {
+    gf_mul(a, b)
+}
+
+/// Multiplicative inverse, by `gf_inv`; 0 for 0.
+#[must_use]
+pub fn inverse(a: u8) -> u8 {
+    gf_inv(a)
+}
+
+/// The coding rows of `gf_gen_cauchy1_matrix`: `parity_units` rows, `data_units` columns.
+///
+/// Panics when there are more than 256 units: ISA-L would cut the sums to 8 bits.
+#[must_use]
+pub fn cauchy_rows(data_units: usize, parity_units: usize) -> Matrix {
+    generated(gf_gen_cauchy1_matrix, data_units, parity_units)
+}
+
+/// The coding rows of `gf_gen_rs_matrix`: `parity_units` rows, `data_units` columns. Not every
+/// square part of them can be inverted.
+///
+/// Panics when there are more than 256 units.
+#[must_use]
+pub fn vandermonde_rows(data_units: usize, parity_units: usize) -> Matrix {
+    generated(gf_gen_rs_matrix, data_units, parity_units)
+}
+
+fn generated(
+    generate: unsafe extern "C" fn(*mut c_uchar, c_int, c_int),
+    data_units: usize,
+    parity_units: usize,
+) -> Matrix {
+    let units = data_units + parity_units;
+    assert!(units <= 256, "{units} units");
+    let mut all = vec![0; units * data_units];
+    // SAFETY: both generators write `units` rows of `data_units` bytes, which `all` holds.
+    unsafe { generate(all.as_mut_ptr(), int(units), int(data_units)) };
+    let (identity, coding) = all.split_at(data_units * data_units);
+    assert_eq!(matrix(data_units, data_units, identity), Matrix::identity(data_units));
+    matrix(parity_units, data_units, coding)
+}
+
+/// The inverse by `gf_invert_matrix`, or `None` when it says that the matrix is singular.
+///
+/// Panics when the matrix is not square.
+#[must_use]
+pub fn inverted(square: &Matrix) -> Option<Matrix> {
+    let size = square.rows();
+    assert_eq!(size, square.columns(), "only square matrices have inverses");
+    let mut input = elements(square);
+    let mut output = vec![0; size * size];
+    // SAFETY: both hold size x size bytes; the function works in the first and fills the second.
+    let status = unsafe { gf_invert_matrix(input.as_mut_ptr(), output.as_mut_ptr(), int(size)) };
+    (status == 0).then(|| matrix(size, size, &output))
+}
+
+/// Sums of products, by `ec_encode_data`: output r becomes the sum over c of element (r, c) of
+/// `rows` times input c.
+///
+/// Panics when there are not as many inputs as columns and outputs as rows, or when buffers
+/// differ in length.
+pub fn encode_data<I: AsRef<[u8]>, O: AsMut<[u8]>>(rows: &Matrix, inputs: &[I], outputs: &mut [O]) {
+    assert_eq!(inputs.len(), rows.columns(), "one input a column");
+    assert_eq!(outputs.len(), rows.rows(), "one output a row");
+    let Some(len) = inputs.first().map(|input| input.as_ref().len()) else {
+        panic!("no inputs");
+    };
+    let inputs: Vec<*const u8> = inputs
+        .iter()
+        .map(|input| {
+            let input = input.as_ref();
+            assert_eq!(input.len(), len, "inputs differ in length");
+            input.as_ptr()
+        })
+        .collect();
+    let outputs: Vec<*mut u8> = outputs
+        .iter_mut()
+        .map(|output| {
+            let output = output.as_mut();
+            assert_eq!(output.len(), len, "an output differs from the inputs in length");
+            output.as_mut_ptr()
+        })
+        .collect();
+    let (columns, rows, coefficients) = (int(rows.columns()), int(rows.rows()), elements(rows));
+    // 32 bytes a coefficient, which ISA-L's GFNI code writes as 64-bit words.
+    let mut tables = vec![[0u64; 4]; coefficients.len()];
+    // SAFETY: there are columns x rows coefficients and 32 bytes of tables for each.
+    unsafe { ec_init_tables(columns, rows, coefficients.as_ptr(), tables.as_mut_ptr().cast()) };
+    // SAFETY: the tables are those of columns x rows coefficients; there are as many input and
+    // output pointers, each to `len` bytes (asserted above); the outputs are borrowed mutably,
+    // so they overlap nothing.
+    unsafe {
+        ec_encode_data(
+            int(len),
+            columns,
+            rows,
+            tables.as_ptr().cast(),
+            inputs.as_ptr(),
+            outputs.as_ptr(),
+        );
+    }
+}
+
+/// CRC32C as it is stored, by `crc32_iscsi`, which leaves both inversions to its caller.
+#[must_use]
+pub fn crc32c(bytes: &[u8]) -> u32 {
+    // SAFETY: pointer and length are those of one slice.
+    !unsafe { crc32_iscsi(bytes.as_ptr(), int(bytes.len()), !0) }
+}
+
+/// CRC32 as gzip and zlib store it, by `crc32_gzip_refl`, which inverts by itself.
+#[must_use]
+pub fn crc32(bytes: &[u8]) -> u32 {
+    // SAFETY: pointer and length are those of one slice.
+    unsafe { crc32_gzip_refl(0, bytes.as_ptr(), bytes.len() as u64) }
+}
