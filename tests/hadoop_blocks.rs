@@ -6,6 +6,7 @@ mod blocks;
 mod common;
 
 use blocks::{Block, Striping};
+use restripe::ErasureCode;
 use restripe::layout::{Layout, Policy, Position, StripedFile, StripedLayout};
 
 fn striped_blocks() -> Vec<(Block, Striping, StripedLayout)> {
@@ -72,6 +73,49 @@ fn data_blocks_are_the_file_dealt_out() {
         }
         for replica in block.replicas.iter().filter(|replica| replica.index < units.len()) {
             assert!(units[replica.index] == replica.data, "{}/{}", block.file, replica.name);
+        }
+    }
+}
+
+/// The internal blocks of a group by unit; those of no bytes have no replica.
+fn units(block: &Block, group: &StripedLayout) -> Vec<Vec<u8>> {
+    let mut units = vec![Vec::new(); group.data_units() + group.parity_units()];
+    for replica in &block.replicas {
+        units[replica.index].clone_from(&replica.data);
+    }
+    units
+}
+
+#[test]
+fn parity_blocks_are_encoded_from_the_data_blocks() {
+    for (block, striping, group) in striped_blocks() {
+        let code = striping.policy.parse::<Policy>().unwrap().code().unwrap();
+        let units = units(&block, &group);
+        let (data, parity) = units.split_at(striping.data_units);
+        // Cells lie at the same offsets in every internal block, so whole blocks are shards.
+        let mut encoded = vec![vec![0xEE; parity[0].len()]; parity.len()];
+        code.encode(data, &mut encoded).unwrap();
+        assert!(encoded == parity, "{}", block.file);
+    }
+}
+
+#[test]
+fn any_two_internal_blocks_are_rebuilt_at_their_own_lengths() {
+    for (block, striping, group) in striped_blocks() {
+        let code = striping.policy.parse::<Policy>().unwrap().code().unwrap();
+        let units = units(&block, &group);
+        for first in 0..units.len() {
+            for second in first + 1..units.len() {
+                let lost = [first, second];
+                let left: Vec<usize> =
+                    (0..units.len()).filter(|unit| !lost.contains(unit)).collect();
+                let plan = code.plan(&left, &lost).unwrap();
+                let inputs: Vec<&[u8]> =
+                    plan.reads().iter().map(|read| &units[read.unit][..]).collect();
+                let mut rebuilt = lost.map(|unit| vec![0xEE; group.unit_len(unit) as usize]);
+                plan.apply(&inputs, &mut rebuilt).unwrap();
+                assert!(rebuilt == lost.map(|unit| units[unit].clone()), "{}", block.file);
+            }
         }
     }
 }
