@@ -175,3 +175,20 @@ fn refuses_counts_and_lengths_that_do_not_fit_and_changes_nothing() {
     code.reconstruct(&mut rebuilt, 6).unwrap();
     assert_eq!(rebuilt[0].as_deref(), Some(&[1, 1, 1, 1, 1, 0][..]));
 }
+
+#[test]
+fn a_length_that_no_shard_can_have_is_refused_and_changes_nothing() {
+    let code = WideReedSolomon::new(2, 1).unwrap();
+    assert_eq!(code.parity_len(usize::MAX - 1), usize::MAX - 1);
+    assert_eq!(code.parity_len(usize::MAX), usize::MAX);
+    // With the parity lost, no shard there speaks against the length.
+    for shards in [[Some(vec![1, 2]), Some(vec![3]), None], [None, Some(vec![3]), Some(vec![1])]] {
+        for shard_len in [usize::MAX, usize::MAX - 1, isize::MAX as usize] {
+            let mut after = shards.clone();
+            let refused = code.reconstruct(&mut after, shard_len).unwrap_err();
+            assert!(refused.to_string().contains(&shard_len.to_string()), "{refused}");
+            assert_eq!(after, shards);
+            assert_eq!(code.verify(&shards, shard_len), Err(refused));
+        }
+    }
+}

@@ -72,10 +72,11 @@ impl WideReedSolomon {
         self.parity_units
     }
 
-    /// The length of a parity shard for data shards of `shard_len` bytes: the next even number.
+    /// The length of a parity shard for data shards of `shard_len` bytes: the next even number,
+    /// if there is one.
     #[must_use]
     pub fn parity_len(&self, shard_len: usize) -> usize {
-        shard_len.next_multiple_of(2)
+        shard_len.saturating_add(shard_len % 2)
     }
 
     /// Computes all parity shards, each of [`parity_len`](Self::parity_len) of the longest data
@@ -107,7 +108,8 @@ impl WideReedSolomon {
     ///
     /// [`Error::Count`] for another number of shards, [`Error::Length`] for a data shard longer
     /// than `shard_len` or a parity shard of another length than its own,
-    /// [`Error::TooFewUnits`] for fewer than k shards; all shards are then as they were.
+    /// [`Error::Invalid`] for a `shard_len` that no memory can have, [`Error::TooFewUnits`] for
+    /// fewer than k shards; all shards are then as they were.
     pub fn reconstruct(&self, shards: &mut [Option<Vec<u8>>], shard_len: usize) -> Result<()> {
         let lost = self.check_shards(shards, shard_len)?;
         let len = self.parity_len(shard_len);
@@ -220,6 +222,13 @@ impl WideReedSolomon {
         shard_len: usize,
     ) -> Result<usize> {
         check_count("shards", self.data_units + self.parity_units, shards.len())?;
+        if self.parity_len(shard_len) > isize::MAX as usize {
+            return Err(Error::Invalid {
+                what: "shard length",
+                got: shard_len.to_string().into(),
+                expected: "one that memory can have",
+            });
+        }
         for (index, shard) in shards.iter().enumerate() {
             let Some(got) = shard.as_ref().map(|shard| shard.as_ref().len()) else { continue };
             if index >= self.data_units {
