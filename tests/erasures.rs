@@ -1,6 +1,8 @@
 //! Every pattern of losses that a code must repair, for the codes that storage systems use, and
 //! for codes that cannot repair all of them, exactly those that they can.
 
+use std::sync::Arc;
+
 use restripe::gf8::Matrix;
 use restripe::{ErasureCode, Error, MatrixKind, Mds, ReedSolomon};
 
@@ -353,5 +355,29 @@ fn the_coefficients_of_a_plan_say_what_it_computes() {
         let inputs: Vec<&Vec<u8>> = available.iter().map(|&unit| &shards[unit]).collect();
         let expected: Vec<Vec<u8>> = wanted.iter().map(|&unit| shards[unit].clone()).collect();
         assert_eq!(combined(&plan.coefficients(), &inputs, 40), expected);
+    }
+}
+
+#[test]
+fn a_code_behind_a_pointer_is_the_same_code() {
+    let code = ReedSolomon::new(3, 2).unwrap();
+    let shards = group(&code, &[50; 3], &mut Random(10));
+    let boxed: Box<dyn ErasureCode> = Box::new(ReedSolomon::new(3, 2).unwrap());
+    let shared: Arc<dyn ErasureCode> = Arc::new(ReedSolomon::new(3, 2).unwrap());
+    check(&&code, &shards);
+    check(&boxed, &shards);
+    check(&shared, &shards);
+
+    fn check(code: &impl ErasureCode, shards: &[Vec<u8>]) {
+        assert_eq!((code.total_units(), code.sub_shards(), code.mds()), (5, 1, Mds::Proven));
+        assert_eq!((code.data_units(), code.parity_units()), (3, 2));
+        assert_eq!(code.matrix_kind(), MatrixKind::Cauchy);
+        assert_eq!(code.kernel(), code.encode_plan().kernel());
+        let mut parity = vec![vec![0; 50]; 2];
+        code.encode(&shards[..3], &mut parity).unwrap();
+        assert_eq!(parity, shards[3..]);
+        let mut rebuilt = without(shards, &[1, 4]);
+        code.reconstruct(&mut rebuilt).unwrap();
+        assert!(rebuilt.into_iter().flatten().eq(shards.iter().cloned()));
     }
 }
