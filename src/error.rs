@@ -1,7 +1,6 @@
 //! The one error type: what was expected, what came, and where.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 
 /// A `Result` whose error is [`Error`].
 pub type Result<T> = core::result::Result<T, Error>;
@@ -41,7 +40,7 @@ pub enum Error {
 
     /// The matrix is known not to be MDS: some losses of `parity_units` units cannot be repaired.
     #[error(
-        "the {kind} matrix for {data_units} data and {parity_units} parity units is not MDS: some {parity_units} losses cannot be repaired (the builder's accept_unchecked takes it all the same)"
+        "the {kind} matrix for {data_units} data and {parity_units} parity units is not MDS: some losses of {parity_units} units cannot be repaired (the builder's accept_unchecked takes it all the same)"
     )]
     NotMds {
         /// Name of the matrix kind.
@@ -87,6 +86,39 @@ pub enum Error {
         expected: usize,
         /// The length it has, in bytes.
         got: usize,
+    },
+
+    /// A buffer is longer than the call allows.
+    #[error("{what} {index} has {got} bytes, expected at most {most}")]
+    TooLong {
+        /// What kind of buffer ("data shard").
+        what: &'static str,
+        /// Which of them.
+        index: usize,
+        /// The most bytes that it may have.
+        most: usize,
+        /// The length it has, in bytes.
+        got: usize,
+    },
+
+    /// A unit that is not one of the data units.
+    #[error("unit {unit} is no data unit: those are 0 to {}", data_units.saturating_sub(1))]
+    NotADataUnit {
+        /// The index given.
+        unit: usize,
+        /// How many data units there are.
+        data_units: usize,
+    },
+
+    /// A progressive encoding ended before all data units were added.
+    #[error("data unit {unit} was not added ({missing} of {data_units} are missing)")]
+    NotAdded {
+        /// The first unit that is missing.
+        unit: usize,
+        /// How many are missing.
+        missing: usize,
+        /// How many there are.
+        data_units: usize,
     },
 
     /// A unit index past the last unit of the code.
@@ -138,7 +170,7 @@ pub enum Error {
     },
 
     /// A byte range that ends past its buffer, or begins past its end.
-    #[error("range {start}..{end} does not lie within {len} bytes")]
+    #[error("range {start}..{end} {} {len} bytes", if start > end { "ends before it begins, and should lie within" } else { "does not lie within" })]
     Range {
         /// First byte.
         start: u64,
@@ -200,7 +232,7 @@ pub enum Error {
         /// True for a kernel of this crate that the CPU (or the build) lacks.
         known: bool,
         /// The names that would be accepted, separated by spaces.
-        available: String,
+        available: Box<str>,
     },
 
     /// A computed result failed its own check: a fault of the core, the memory or a kernel.

@@ -12,7 +12,7 @@ use oracle::{Random, combined, complement, determine, group, scaled, sets, witho
 /// Every kind at (3, 2) and (6, 3), the kinds with a fixed number of parity units with that one.
 fn codes_of_all_kinds() -> Vec<ReedSolomon> {
     let mut codes = Vec::new();
-    for kind in MatrixKind::ALL {
+    for &kind in MatrixKind::ALL {
         for (k, m) in [(3, 2), (6, 3)] {
             let m = match kind {
                 MatrixKind::Xor => 1,

@@ -177,6 +177,14 @@ impl Group {
         let code = oracle.code;
         let shards = self.shards();
         let len = shards.iter().flatten().map(Vec::len).max().unwrap();
+        let surplus = code.parity_units() - self.missing.len();
+        if surplus == 0 {
+            let (required, available) = (code.data_units() + 1, code.data_units());
+            let nothing_to_go_by = restripe::Error::TooFewUnits { required, available };
+            assert_eq!(code.locate(&shards, range_len), Err(nothing_to_go_by));
+            assert_eq!(code.verify(&shards), Ok(Consistency::NothingToCheck));
+            return;
+        }
         let mut found = code.locate(&shards, range_len).unwrap();
         let mut some_wrong = false;
         let starts: Vec<usize> = (0..len).step_by(range_len).collect();
@@ -188,12 +196,7 @@ impl Group {
             self.check_range(oracle, &range, verdict, tally);
         }
         assert_eq!(found, [], "ranges that are none");
-        let surplus = code.parity_units() - self.missing.len();
-        let expected = match (surplus, some_wrong) {
-            (0, _) => Consistency::NothingToCheck,
-            (_, false) => Consistency::Consistent,
-            (_, true) => Consistency::Inconsistent,
-        };
+        let expected = if some_wrong { Consistency::Inconsistent } else { Consistency::Consistent };
         assert_eq!(code.verify(&shards), Ok(expected));
     }
 
@@ -295,7 +298,7 @@ fn guarantees_hold_for_any_wrong_and_missing_units() {
         for missing_count in 0..=m {
             for wrong_count in 0..=m {
                 for error in ERRORS {
-                    for _ in 0..scaled(1, 3, 60) {
+                    for _ in 0..scaled(1, 6, 60) {
                         let missing = random.choose(0..k + m, missing_count);
                         let present = complement(k + m, &missing);
                         let wrong = random.choose(present, wrong_count);
@@ -340,7 +343,7 @@ fn guarantees_hold_for_every_set_of_wrong_units_and_every_set_of_missing_ones() 
 fn guarantees_hold_whatever_the_matrix() {
     let mut random = Random(3);
     let mut tally = Tally::default();
-    for kind in MatrixKind::ALL {
+    for &kind in MatrixKind::ALL {
         let m = match kind {
             MatrixKind::Xor => 1,
             MatrixKind::JerasureR6 => 2,
@@ -442,7 +445,8 @@ fn with_one_surplus_shard_damage_is_seen_but_not_placed_and_with_none_not_seen()
     assert_eq!(found, [Location { range: 512..1024, verdict: Verdict::CannotTell }]);
     let none = without(&shards, &[0, 1, 8]);
     assert_eq!(code.verify(&none), Ok(Consistency::NothingToCheck));
-    assert_eq!(code.locate(&none, 512), Ok(Vec::new()));
+    let nothing_to_go_by = restripe::Error::TooFewUnits { required: 7, available: 6 };
+    assert_eq!(code.locate(&none, 512), Err(nothing_to_go_by));
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn backblaze_rows_are_those_of_reed_solomon_erasure() {
 
 #[test]
 fn every_kind_known_to_be_mds_repairs_random_losses_at_its_limit() {
-    for kind in MatrixKind::ALL {
+    for &kind in MatrixKind::ALL {
         let units = kind.max_units();
         for m in [1, 2, 3, 16, 40] {
             let k = units - m;

@@ -42,7 +42,7 @@ fn cases() -> impl Strategy<Value = Case> {
 
 fn config() -> ProptestConfig {
     ProptestConfig {
-        cases: scaled(5, 500, 20_000),
+        cases: scaled(5, 1500, 20_000),
         failure_persistence: None,
         ..ProptestConfig::default()
     }
@@ -51,7 +51,8 @@ fn config() -> ProptestConfig {
 impl Case {
     fn code(&self) -> ReedSolomon {
         let kinds: Vec<MatrixKind> = MatrixKind::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|&kind| ReedSolomon::with_matrix(self.k, self.m, kind).is_ok())
             .collect();
         let kernels: Vec<KernelId> = KernelId::available().collect();
@@ -227,10 +228,12 @@ proptest! {
         let stored = data[unit].len().clamp(start, end);
         let new_len = random.below(end - start + 1);
         let new = random.bytes(new_len);
-        let mut ranges: Vec<&mut [u8]> =
-            parity.iter_mut().map(|shard| &mut shard[start..end]).collect();
         // Zeros at the end of what was stored may be left out.
-        code.update(unit, &old[..stored - start], &new, &mut ranges).unwrap();
+        let old = &old[..stored - start];
+        let longer = start..start + old.len().max(new.len());
+        let mut ranges: Vec<&mut [u8]> =
+            parity.iter_mut().map(|shard| &mut shard[longer.clone()]).collect();
+        code.update(unit, old, &new, &mut ranges).unwrap();
         whole[start..end].fill(0);
         whole[start..start + new.len()].copy_from_slice(&new);
         data[unit] = whole;

@@ -170,12 +170,13 @@ fn refuses_buffers_that_do_not_fit_and_leaves_the_outputs_as_they_were() {
         result
     };
     assert_eq!(apply([8, 4], [8, 8], None), Ok(()));
-    assert_eq!(apply([9, 4], [8, 8], None), length("input", 0, 8, 9));
-    assert_eq!(apply([8, 5], [8, 8], None), length("input", 1, 4, 5));
+    let too_long = |index, most, got| Err(Error::TooLong { what: "input", index, most, got });
+    assert_eq!(apply([9, 4], [8, 8], None), too_long(0, 8, 9));
+    assert_eq!(apply([8, 5], [8, 8], None), too_long(1, 4, 5));
     assert_eq!(apply([8, 4], [9, 9], None), length("output", 0, 8, 9));
     assert_eq!(apply([8, 4], [8, 10], None), length("output", 1, 8, 10));
     assert_eq!(apply([8, 4], [8, 0], None), length("output", 1, 8, 0));
-    assert_eq!(apply([1, 0], [0, 0], None), length("input", 0, 0, 1));
+    assert_eq!(apply([1, 0], [0, 0], None), too_long(0, 0, 1));
     assert_eq!(apply([8, 4], [8, 8], Some(8)), Ok(()));
     assert_eq!(apply([8, 4], [8, 8], Some(7)), length("scratch", 0, 8, 7));
 

@@ -124,10 +124,8 @@ fn any_number_of_units_that_it_cannot_have_is_refused() {
         (usize::MAX, usize::MAX),
     ] {
         let error = WideReedSolomon::new(data_units, parity_units).unwrap_err();
-        let kind = "wide Reed-Solomon";
-        let expected = Error::UnitCounts { kind, data_units, parity_units, max_units: 65_536 };
-        assert_eq!(error, expected);
-        assert!(error.to_string().contains(&parity_units.to_string()));
+        let counts = format!("{data_units} and {parity_units}");
+        assert!(matches!(&error, Error::Invalid { got, .. } if **got == counts), "{error}");
     }
     for (data_units, parity_units) in [(65_535, 1), (1, 65_535), (32_768, 32_768), (60_000, 4096)] {
         assert!(WideReedSolomon::new(data_units, parity_units).is_ok());

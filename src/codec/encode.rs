@@ -51,12 +51,11 @@ pub(super) fn update<P: AsMut<[u8]>>(
     parity: &mut [P],
 ) -> Result<()> {
     if unit >= code.data_units() {
-        return Err(Error::UnitOutOfRange { unit, units: code.data_units() });
+        return Err(Error::NotADataUnit { unit, data_units: code.data_units() });
     }
     check_count("parity shards", code.parity_units(), parity.len())?;
     let longest = old.len().max(new.len());
-    let parity_len = parity.first_mut().map_or(0, |shard| shard.as_mut().len()).max(longest);
-    check_parity(parity, parity_len)?;
+    check_parity(parity, longest)?;
     let plan = code.encode_plan();
     let mut delta = [0; DELTA];
     let mut start = 0;

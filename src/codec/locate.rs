@@ -56,13 +56,17 @@ pub(super) fn locate<S: AsRef<[u8]>>(
         });
     }
     if !code.mds().is_known() {
-        return Err(Error::MdsUnknown {
-            kind: code.matrix_kind().name(),
-            data_units: code.data_units(),
-            parity_units: code.parity_units(),
+        return Err(Error::Invalid {
+            what: "code",
+            got: code.matrix_kind().name().into(),
+            expected: "one that is known to be MDS, where different units leave different traces",
         });
     }
     let syndromes = Syndromes::new(code, shards)?;
+    if syndromes.plan.outputs().is_empty() {
+        let available = shards.iter().flatten().count();
+        return Err(Error::TooFewUnits { required: available + 1, available });
+    }
     let columns = CheckColumns::new(&syndromes.plan);
     let mut found: Vec<Location> = Vec::new();
     let mut space = Space::default();

@@ -110,7 +110,7 @@ pub enum MatrixKind {
 
 impl MatrixKind {
     /// Every kind whose rows can be computed: all but [`Custom`](Self::Custom).
-    pub const ALL: [Self; 10] = [
+    pub const ALL: &'static [Self] = &[
         Self::Cauchy,
         Self::Backblaze,
         Self::Par1,
@@ -145,10 +145,10 @@ impl MatrixKind {
         }
     }
 
-    /// The number that stands for the kind in serialised plans and in the C interface. Numbers
-    /// are never reused, and 0 is none of them.
+    /// The number that stands for the kind wherever one is stored or sent. Numbers are never
+    /// reused, and 0 is none of them.
     #[must_use]
-    pub const fn code(self) -> u8 {
+    pub const fn id(self) -> u8 {
         match self {
             Self::Cauchy => 1,
             Self::Backblaze => 2,
@@ -168,16 +168,16 @@ impl MatrixKind {
     ///
     /// ```
     /// use restripe::MatrixKind;
-    /// assert_eq!(MatrixKind::from_code(MatrixKind::Zfec.code()), Some(MatrixKind::Zfec));
-    /// assert_eq!(MatrixKind::from_code(0), None);
+    /// assert_eq!(MatrixKind::from_id(MatrixKind::Zfec.id()), Some(MatrixKind::Zfec));
+    /// assert_eq!(MatrixKind::from_id(0), None);
     /// ```
     #[must_use]
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::with_custom().find(|kind| kind.code() == code)
+    pub fn from_id(id: u8) -> Option<Self> {
+        Self::with_custom().find(|kind| kind.id() == id)
     }
 
     fn with_custom() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().chain([Self::Custom])
+        Self::ALL.iter().copied().chain([Self::Custom])
     }
 
     /// The most units, data and parity together, that the kind allows.
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn every_kind_reaches_its_limit_and_stops_there() {
-        for kind in MatrixKind::ALL {
+        for &kind in MatrixKind::ALL {
             let max = kind.max_units();
             let parity_counts = match kind.fixed_parity_units() {
                 Some(fixed) => Vec::from([fixed]),
@@ -356,14 +356,14 @@ mod tests {
     }
 
     #[test]
-    fn names_and_codes_lead_back_to_their_kind() {
+    fn names_and_ids_lead_back_to_their_kind() {
         for kind in MatrixKind::with_custom() {
             assert_eq!(kind.to_string().parse(), Ok(kind));
-            assert_eq!(MatrixKind::from_code(kind.code()), Some(kind));
+            assert_eq!(MatrixKind::from_id(kind.id()), Some(kind));
         }
-        let codes: Vec<u8> = MatrixKind::with_custom().map(MatrixKind::code).collect();
-        assert_eq!(codes, (1..=11).collect::<Vec<u8>>());
-        assert_eq!((0..=255).filter_map(MatrixKind::from_code).count(), 11);
+        let ids: Vec<u8> = MatrixKind::with_custom().map(MatrixKind::id).collect();
+        assert_eq!(ids, (1..=11).collect::<Vec<u8>>());
+        assert_eq!((0..=255).filter_map(MatrixKind::from_id).count(), 11);
         assert!("Cauchy".parse::<MatrixKind>().is_err());
     }
 }

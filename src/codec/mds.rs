@@ -60,7 +60,7 @@ impl Mds {
     /// assert_eq!(par1(100, 3), Ok(Mds::Proven));
     /// assert!(matches!(par1(3, 4), Err(Error::NotMds { .. })));
     ///
-    /// let rows = Matrix::from_fn(2, 3, |row, column| [[1, 1, 1], [7, 8, 9]][row][column]);
+    /// let rows = Matrix::from_rows(&[[1, 1, 1], [7, 8, 9]]);
     /// assert_eq!(Mds::of(MatrixKind::Custom, &rows), Ok(Mds::Checked));
     /// # Ok::<(), Error>(())
     /// ```
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn what_is_claimed_of_each_kind_agrees_with_its_minors() {
-        for kind in MatrixKind::ALL {
+        for &kind in MatrixKind::ALL {
             for (k, m) in (1..=7).flat_map(|k| (1..=7).map(move |m| (k, m))) {
                 let Ok(rows) = kind.parity_rows(k, m) else { continue };
                 let claimed = match by_construction(kind, k, m) {

@@ -49,14 +49,27 @@ pub const MAX_UNITS: usize = 256;
 /// A linear erasure code over GF(2^8), and what one does with it.
 ///
 /// Codes implement the first handful of methods; all the rest is made of [`Plan`]s and comes with
-/// the trait. References, boxes and `Arc`s of codes are codes, so `Box<dyn ErasureCode>` has
-/// every method too.
+/// the trait. The codes are those of this crate: the trait cannot be implemented elsewhere.
+///
+/// References, boxes and `Arc`s of codes are codes, so `Box<dyn ErasureCode>` has every method
+/// too. Of a plain `&dyn ErasureCode` take a reference once more:
+///
+/// ```
+/// use restripe::{ErasureCode, ReedSolomon};
+/// fn parity_of(code: &dyn ErasureCode, data: &[Vec<u8>]) -> restripe::Result<Vec<Vec<u8>>> {
+///     let mut parity = vec![vec![0; data[0].len()]; code.parity_units()];
+///     (&code).encode(data, &mut parity)?;
+///     Ok(parity)
+/// }
+/// parity_of(&ReedSolomon::new(2, 1)?, &[vec![1, 2], vec![3, 4]])?;
+/// # Ok::<(), restripe::Error>(())
+/// ```
 ///
 /// In all methods: *shards* are byte buffers of any length and alignment; a shard that is shorter
 /// than the others of its call counts as continued with zeros; lists of shards are in the order
 /// of the units, data first. Inputs and outputs cannot overlap, since outputs are borrowed
 /// mutably.
-pub trait ErasureCode: Send + Sync + core::fmt::Debug {
+pub trait ErasureCode: sealed::Code + Send + Sync + core::fmt::Debug {
     /// Data units: k.
     fn data_units(&self) -> usize;
 
@@ -85,11 +98,16 @@ pub trait ErasureCode: Send + Sync + core::fmt::Debug {
     /// The plan that computes the units `wanted`, in that order, from some of `available`.
     ///
     /// Both lists may be in any order and hold data and parity units. `available` is taken as an
-    /// order of preference: an MDS code reads its first k. Exactly the units wanted are
-    /// computed; none wanted gives a plan that reads nothing.
+    /// order of preference: an MDS code reads its first k; any other code reads, of the first
+    /// ones that are independent, those that the units wanted depend on. Exactly the units wanted
+    /// are computed; none wanted gives a plan that reads nothing.
     ///
-    /// With the feature `std` plans are cached in the code (within bounds), and finding one again
-    /// takes no lock.
+    /// A data unit that is known to be all zeros (it ends before the range in question) is
+    /// available and costs nothing: name it first, and give `&[]` for it to
+    /// [`Plan::apply`]. See [`layout`](crate::layout) for an example.
+    ///
+    /// With the feature `std` plans are cached in the code (up to 1,024 of them, or 16 MiB), and
+    /// finding one again takes no lock.
     ///
     /// # Errors
     ///
@@ -135,12 +153,13 @@ pub trait ErasureCode: Send + Sync + core::fmt::Debug {
     /// Each column of bytes is checked by one random combination of the parity rows, with no zero
     /// coefficient, against the same combination of the data; it is derived from the generator
     /// matrix and not from the kernel's tables. `seed` decides the combination; pass a number
-    /// that faults cannot know, such as a random one. Costs about (k + m) / k rows of encoding.
+    /// that faults cannot know, such as a random one. It costs about as much more as (k + m) / k
+    /// further parity units would.
     ///
     /// | caught | |
     /// |---|---|
     /// | one wrong parity byte in a column | always |
-    /// | several in one column | missed once in 255 |
+    /// | several in one column | all but one in 255 of such columns |
     /// | data read wrongly by both, a wrong matrix, memory that goes bad later | not |
     ///
     /// ```
@@ -172,17 +191,17 @@ pub trait ErasureCode: Send + Sync + core::fmt::Debug {
     /// unit is read.
     ///
     /// The shards may be a range of the whole ones, the same range of all. `parity` has m shards
-    /// of one length, at least that of the longer of `old` and `new` (the shorter counts as
-    /// continued with zeros).
+    /// of the length of the longer of `old` and `new`; the shorter counts as continued with
+    /// zeros.
     ///
     /// ```
     /// use restripe::{ErasureCode, ReedSolomon};
-    /// let code = ReedSolomon::new(2, 1)?;
-    /// let mut parity = [[0; 4]];
+    /// let code = ReedSolomon::new(2, 3)?;
+    /// let mut parity = [[0; 4]; 3];
     /// code.encode(&[[1, 2, 3, 4], [5, 6, 7, 8]], &mut parity)?;
     /// // Bytes 1..3 of unit 0 become 9 and 9.
-    /// code.update(0, &[2, 3], &[9, 9], &mut [&mut parity[0][1..3]])?;
-    /// let mut expected = [[0; 4]];
+    /// code.update(0, &[2, 3], &[9, 9], &mut parity.each_mut().map(|shard| &mut shard[1..3]))?;
+    /// let mut expected = [[0; 4]; 3];
     /// code.encode(&[[1, 9, 9, 4], [5, 6, 7, 8]], &mut expected)?;
     /// assert_eq!(parity, expected);
     /// # Ok::<(), restripe::Error>(())
@@ -190,7 +209,7 @@ pub trait ErasureCode: Send + Sync + core::fmt::Debug {
     ///
     /// # Errors
     ///
-    /// [`Error::UnitOutOfRange`](crate::Error::UnitOutOfRange) unless `unit` is a data unit,
+    /// [`Error::NotADataUnit`](crate::Error::NotADataUnit) unless `unit` is one,
     /// [`Error::Count`](crate::Error::Count) and [`Error::Length`](crate::Error::Length) where
     /// the shards are not so; the parity is then unchanged.
     fn update<P: AsMut<[u8]>>(
@@ -234,13 +253,17 @@ pub trait ErasureCode: Send + Sync + core::fmt::Debug {
 
     /// Puts back every shard that is `None`; each is as long as the longest that is there.
     ///
-    /// `shards` has k + m entries. Where shards end short of the others, cut those put back to
-    /// their own lengths; or rebuild into buffers of the right lengths with
+    /// `shards` has k + m entries. A data unit that is empty, or ends short of the others, is
+    /// there: `Some` of what it has. Where that is so, cut those put back to their own lengths; or
+    /// rebuild into buffers of the right lengths with
     /// [`reconstruct_into`](Self::reconstruct_into).
     ///
     /// # Errors
     ///
     /// [`Error::Count`](crate::Error::Count) for another number of shards,
+    /// [`Error::Length`](crate::Error::Length) and [`Error::TooLong`](crate::Error::TooLong) for
+    /// parity shards of different lengths or shorter than a data shard: one was cut. (A data
+    /// shard that was cut cannot be told from one that ends there.)
     /// [`Error::TooFewUnits`](crate::Error::TooFewUnits) or
     /// [`Error::NotRecoverable`](crate::Error::NotRecoverable) where too many are lost; all
     /// shards are then as they were.
@@ -288,7 +311,8 @@ pub trait ErasureCode: Send + Sync + core::fmt::Debug {
     /// [`Error::UnitOutOfRange`](crate::Error::UnitOutOfRange) and
     /// [`Error::DuplicateUnit`](crate::Error::DuplicateUnit) in `wanted`,
     /// [`Error::Range`](crate::Error::Range) for a range that ends before it begins or past the
-    /// longest shard, [`Error::Length`](crate::Error::Length) for a buffer longer than the range.
+    /// longest shard, [`Error::TooLong`](crate::Error::TooLong) for a buffer longer than the
+    /// range.
     fn reconstruct_into<S: AsRef<[u8]>, O: AsMut<[u8]>>(
         &self,
         shards: &[Option<S>],
@@ -319,11 +343,23 @@ pub trait ErasureCode: Send + Sync + core::fmt::Debug {
 
     /// Where shards disagree, and which of them are wrong: for damage that no checksum tells of.
     ///
-    /// The shards (`None` for what is not there) are looked at in ranges of `range_len` bytes,
-    /// best one checksum chunk: 512. Ranges in which all agree are not returned. With e shards
-    /// missing, a range's verdict is right while at most as many of its shards are wrong as the
-    /// verdict says it holds for: m - e - 1, or (m - e) / 2 where the errors of different shards
-    /// depend on each other. It cannot tell with m - e < 2, and may not be able to with more.
+    /// The shards (`None` for what is not there) are looked at in ranges of `range_len` bytes, each
+    /// on its own; ranges in which all agree are not returned. 512 is a good length: in a long
+    /// range more shards are wrong together than in a short one, in a very short one there are few
+    /// bytes to tell by. It costs about what encoding costs, and more only where something is
+    /// wrong.
+    ///
+    /// What can be told depends on the surplus, m minus the shards missing:
+    ///
+    /// | surplus | wrong shards in one range | verdict |
+    /// |---|---|---|
+    /// | 1 | any | noticed, but `CannotTell` |
+    /// | 2 | one | named |
+    /// | w | up to w / 2 | named |
+    /// | w | up to w - 1 | named where their errors are independent, as random damage nearly always is over a few bytes; else `CannotTell` |
+    ///
+    /// Every verdict says up to how many wrong shards it holds; with more wrong than that it may
+    /// name good ones. What is named is repaired by setting it to `None` and reconstructing.
     ///
     /// ```
     /// use restripe::{ErasureCode, ReedSolomon, Verdict, present};
@@ -336,15 +372,20 @@ pub trait ErasureCode: Send + Sync + core::fmt::Debug {
     /// assert_eq!(found.len(), 1);
     /// assert_eq!(found[0].range, 512..1024);
     /// assert_eq!(found[0].verdict, Verdict::Wrong { units: vec![1], holds_up_to: 1 });
+    ///
+    /// let mut shards: Vec<_> = data.iter().chain(&parity).map(Some).collect();
+    /// shards[1] = None;
+    /// let mut right = [0; 512];
+    /// code.reconstruct_into(&shards, 512..1024, &mut [(1, &mut right)])?;
+    /// assert_eq!(right, [7; 512]);
     /// # Ok::<(), restripe::Error>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// As [`verify`](Self::verify); [`Error::NotMds`](crate::Error::NotMds) or
-    /// [`Error::MdsUnknown`](crate::Error::MdsUnknown) for a code that was accepted unchecked,
-    /// [`Error::Invalid`](crate::Error::Invalid) for a `range_len` of 0 or a code with
-    /// sub-shards.
+    /// As [`verify`](Self::verify); [`Error::TooFewUnits`](crate::Error::TooFewUnits) also
+    /// where there is no surplus, [`Error::Invalid`](crate::Error::Invalid) for a `range_len` of
+    /// 0, and for a code that was accepted unchecked or has sub-shards.
     fn locate<S: AsRef<[u8]>>(
         &self,
         shards: &[Option<S>],
@@ -356,8 +397,8 @@ pub trait ErasureCode: Send + Sync + core::fmt::Debug {
         locate::locate(self, shards, range_len)
     }
 
-    /// [`encode`](Self::encode) on several cores: the shards are cut into byte ranges, which run
-    /// in the rayon pool that the call is made in. Worth it for large shards only.
+    /// [`encode`](Self::encode) on several cores (feature `rayon`): see
+    /// [`Plan::apply_parallel`].
     ///
     /// # Errors
     ///
@@ -375,7 +416,7 @@ pub trait ErasureCode: Send + Sync + core::fmt::Debug {
         self.encode_plan().apply_parallel(data, parity)
     }
 
-    /// [`reconstruct`](Self::reconstruct) on several cores.
+    /// [`reconstruct`](Self::reconstruct) on several cores (feature `rayon`).
     ///
     /// # Errors
     ///
@@ -392,8 +433,16 @@ pub trait ErasureCode: Send + Sync + core::fmt::Debug {
     }
 }
 
+mod sealed {
+    /// What only this crate implements, so that codes can be asked more later on.
+    pub trait Code {}
+}
+
 macro_rules! codes_behind_pointers {
     ($($pointer:ty),*) => {$(
+        impl<C: ErasureCode + ?Sized> sealed::Code for $pointer {}
+
+
         impl<C: ErasureCode + ?Sized> ErasureCode for $pointer {
             fn data_units(&self) -> usize {
                 (**self).data_units()

@@ -21,7 +21,9 @@ impl Plan {
     /// [`apply`](Self::apply) on several cores: the shards are cut into byte ranges, which run in
     /// the rayon pool that the call is made in.
     ///
-    /// Small shards, and plans with sub-shards or several steps, run on the calling core alone.
+    /// Below 512 KiB of inputs and outputs together, and for plans with sub-shards or several
+    /// steps, the calling core works alone. Shards far larger than the caches are bound by memory:
+    /// there the gain is small, and with few cores none.
     ///
     /// ```
     /// use restripe::{ErasureCode, ReedSolomon};

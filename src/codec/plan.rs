@@ -48,6 +48,10 @@ pub(super) struct PlanCode {
 /// A plan computes every byte position on its own, so it can be applied to any range of the
 /// shards: pass the same range of every input, get that range of every output.
 ///
+/// Plans of Reed-Solomon compute whole shards in one step. Codes that repair from parts of shards
+/// divide each shard into *sub-shards*, and their plans may take several steps with scratch
+/// memory in between; what is said below of sub-shards, steps and scratch is about those alone.
+///
 /// ```
 /// use restripe::{ErasureCode, ReedSolomon};
 ///
@@ -159,13 +163,14 @@ impl Plan {
     /// behind the other), `outputs` those of [`outputs`](Self::outputs). An input shorter than
     /// the outputs counts as continued with zeros: a unit that is known to be zero is `&[]`.
     /// The length of each output is the caller's to give; it gets as many bytes as it has.
+    /// Bytes of an input beyond the longest output are not read.
     ///
     /// # Errors
     ///
     /// [`Error::Count`] for another number of inputs or outputs. Where the code has sub-shards or
     /// the plan several steps, [`Error::Length`] for an output whose length is not that of the
-    /// first one or not a multiple of [`sub_shards`](Self::sub_shards), and for an input longer
-    /// than it may be; the outputs are then unchanged.
+    /// first one or not a multiple of [`sub_shards`](Self::sub_shards), and [`Error::TooLong`] for
+    /// an input longer than it may be; the outputs are then unchanged.
     #[inline]
     pub fn apply<I: AsRef<[u8]>, O: AsMut<[u8]>>(
         &self,
@@ -199,7 +204,8 @@ impl Plan {
 
     /// Adds (by xor) what [`apply`](Self::apply) would compute to what the outputs hold.
     ///
-    /// With [`restrict`](Self::restrict) this merges the shares of several machines.
+    /// With [`restrict`](Self::restrict) a machine so adds its own share to the sum that it
+    /// received, and sends that on.
     ///
     /// # Errors
     ///
@@ -301,7 +307,8 @@ impl Plan {
         for (index, (input, read)) in inputs.iter().zip(&self.reads).enumerate() {
             let most = read.count * sub_len;
             if input.as_ref().len() > most {
-                check_length("input", index, most, input.as_ref().len())?;
+                let got = input.as_ref().len();
+                return Err(Error::TooLong { what: "input", index, most, got });
             }
         }
         if scratch_len < self.scratch_len(shard_len) {
@@ -407,9 +414,10 @@ impl Plan {
     /// use restripe::{ErasureCode, ReedSolomon};
     ///
     /// let code = ReedSolomon::new(4, 2)?;
-    /// # let data = [[1u8; 8], [2; 8], [3; 8], [4; 8]];
-    /// # let mut parity = [[0u8; 8]; 2];
-    /// # code.encode(&data, &mut parity)?;
+    /// let data = [[1u8; 8], [2; 8], [3; 8], [4; 8]];
+    /// let mut parity = [[0u8; 8]; 2];
+    /// code.encode(&data, &mut parity)?;
+    /// // Unit 2 is lost. One machine holds units 0 and 4, another units 1 and 5.
     /// let plan = code.plan(&[0, 1, 4, 5], &[2])?;
     /// let (left, right) = (plan.restrict(&[0, 4])?, plan.restrict(&[1, 5])?);
     /// let mut rebuilt = [[0u8; 8]];

@@ -4,7 +4,7 @@
 //!
 //! | field | |
 //! |---|---|
-//! | magic | `RSPL`, then the version (1) and the matrix kind's code, a byte each |
+//! | magic | `RSPL`, then the version (1) and the matrix kind's number, a byte each |
 //! | code | data units, parity units, sub-shards |
 //! | reads | count, then unit, first sub-shard and number of sub-shards of each |
 //! | outputs | count, then the units |
@@ -26,6 +26,10 @@ const VERSION: u8 = 1;
 impl Plan {
     /// The plan as bytes, the same on every machine; the kernel is not part of them.
     ///
+    /// They begin with a version, and every later version of this crate reads those of earlier
+    /// ones. Their checksum finds damage, not malice: a plan from somebody who is not trusted
+    /// computes what they like (though nothing outside its buffers).
+    ///
     /// ```
     /// use restripe::{ErasureCode, Plan, ReedSolomon};
     /// let plan = ReedSolomon::new(6, 3)?.plan(&[0, 1, 2, 3, 4, 8], &[5])?;
@@ -37,7 +41,7 @@ impl Plan {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&[VERSION, self.code.kind.code()]);
+        bytes.extend_from_slice(&[VERSION, self.code.kind.id()]);
         let mut put = |number: usize| bytes.extend_from_slice(&(number as u16).to_be_bytes());
         put(self.code.data_units);
         put(self.code.parity_units);
@@ -83,7 +87,7 @@ impl Plan {
         )?;
         let version = reader.take(1)?[0];
         reader.require(version == VERSION, "its version is not known")?;
-        let kind = MatrixKind::from_code(reader.take(1)?[0]);
+        let kind = MatrixKind::from_id(reader.take(1)?[0]);
         let kind = kind.ok_or(reader.error("its kind of matrix is not known"))?;
         let code = PlanCode {
             kind,

@@ -5,14 +5,17 @@ use alloc::vec::Vec;
 
 use super::Plan;
 use super::encode::check_parity;
-use super::plan::{check_count, check_length};
+use super::plan::check_count;
 use crate::{Error, Result};
 
 /// An encoding under way: made by [`ErasureCode::progressive`](crate::ErasureCode::progressive).
 ///
 /// Until [`finish`](Self::finish) has said that every data unit was added, the parity shards hold
-/// partial sums and are of no use.
+/// partial sums and are of no use. It borrows code and parity; an encoding that is to own them
+/// keeps parity shards that began as zeros and calls [`Plan::add_input`] of the
+/// [encode plan](crate::ErasureCode::encode_plan).
 #[must_use = "the parity is complete only when finish() says so"]
+#[derive(Debug)]
 pub struct Progressive<'a, P> {
     plan: &'a Plan,
     parity: &'a mut [P],
@@ -36,16 +39,17 @@ impl<'a, P: AsMut<[u8]>> Progressive<'a, P> {
     ///
     /// # Errors
     ///
-    /// [`Error::UnitOutOfRange`] unless it is a data unit, [`Error::DuplicateUnit`] when it was
-    /// added before, [`Error::Length`] for a shard longer than the parity; nothing is added then.
+    /// [`Error::NotADataUnit`] unless it is one, [`Error::DuplicateUnit`] when it was added
+    /// before, [`Error::TooLong`] for a shard longer than the parity; nothing is added then.
     pub fn add(&mut self, unit: usize, shard: &[u8]) -> Result<()> {
         match self.added.get(unit) {
-            None => return Err(Error::UnitOutOfRange { unit, units: self.added.len() }),
+            None => return Err(Error::NotADataUnit { unit, data_units: self.added.len() }),
             Some(true) => return Err(Error::DuplicateUnit { unit }),
             Some(false) => {}
         }
         if shard.len() > self.parity_len {
-            check_length("data shard", unit, self.parity_len, shard.len())?;
+            let (what, most, got) = ("data shard", self.parity_len, shard.len());
+            return Err(Error::TooLong { what, index: unit, most, got });
         }
         self.plan.add_input(unit, shard, self.parity)?;
         self.added[unit] = true;
@@ -61,9 +65,10 @@ impl<'a, P: AsMut<[u8]>> Progressive<'a, P> {
     ///
     /// # Errors
     ///
-    /// [`Error::Count`] when data units are missing.
+    /// [`Error::NotAdded`] when data units are missing, with the first of them.
     pub fn finish(self) -> Result<()> {
-        let added = self.added.iter().filter(|&&added| added).count();
-        check_count("data units added", self.added.len(), added)
+        let (missing, data_units) = (self.missing().count(), self.added.len());
+        let first = self.missing().next();
+        first.map_or(Ok(()), |unit| Err(Error::NotAdded { unit, missing, data_units }))
     }
 }

@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::plan::check_count;
+use super::plan::{check_count, check_length};
 use super::shards::{Units, check_present, longest, part};
 use super::{ErasureCode, Plan};
 use crate::{Error, Result};
@@ -26,6 +26,7 @@ pub(super) fn reconstruct_with(
     apply: impl FnOnce(&Plan, &[&[u8]], &mut [Vec<u8>]) -> Result<()>,
 ) -> Result<()> {
     check_present(code, shards)?;
+    check_lengths(code, shards)?;
     let lost = Units::collect((0..units).filter(|&unit| shards[unit].is_none()));
     let plan = code.plan(&Units::present(shards), &lost)?;
     let mut rebuilt = vec![vec![0; longest(shards)]; lost.len()];
@@ -38,6 +39,28 @@ pub(super) fn reconstruct_with(
     Ok(())
 }
 
+/// Parity shards have one length, and no data shard is longer: anything else is a shard that was
+/// cut or read short, and would be taken for one that continues with zeros.
+fn check_lengths<S: AsRef<[u8]>>(code: &impl ErasureCode, shards: &[Option<S>]) -> Result<()> {
+    let lens = |units: Range<usize>| {
+        let len = |unit: usize| shards[unit].as_ref().map(|shard| shard.as_ref().len());
+        units.filter_map(move |unit| Some((unit, len(unit)?)))
+    };
+    let k = code.data_units();
+    let Some(expected) = lens(k..code.total_units()).map(|(_, len)| len).max() else {
+        return Ok(());
+    };
+    for (index, got) in lens(k..code.total_units()) {
+        check_length("parity shard of unit", index, expected, got)?;
+    }
+    match lens(0..k).find(|&(_, len)| len > expected) {
+        Some((index, got)) => {
+            Err(Error::TooLong { what: "data shard", index, most: expected, got })
+        }
+        None => Ok(()),
+    }
+}
+
 pub(super) fn reconstruct_into<S: AsRef<[u8]>, O: AsMut<[u8]>>(
     code: &impl ErasureCode,
     shards: &[Option<S>],
@@ -45,6 +68,7 @@ pub(super) fn reconstruct_into<S: AsRef<[u8]>, O: AsMut<[u8]>>(
     wanted: &mut [(usize, O)],
 ) -> Result<()> {
     check_count("shards", code.total_units(), shards.len())?;
+    check_lengths(code, shards)?;
     let len = longest(shards);
     if range.start > range.end || range.end > len {
         return Err(Error::Range {
@@ -56,8 +80,8 @@ pub(super) fn reconstruct_into<S: AsRef<[u8]>, O: AsMut<[u8]>>(
     for (unit, buffer) in wanted.iter_mut() {
         let got = buffer.as_mut().len();
         if got > range.len() {
-            let expected = range.len();
-            return Err(Error::Length { what: "buffer for unit", index: *unit, expected, got });
+            let most = range.len();
+            return Err(Error::TooLong { what: "buffer for unit", index: *unit, most, got });
         }
     }
     if wanted.len() > code.total_units() {

@@ -85,6 +85,8 @@ impl ReedSolomon {
     }
 }
 
+impl super::sealed::Code for ReedSolomon {}
+
 impl ErasureCode for ReedSolomon {
     fn data_units(&self) -> usize {
         self.code.data_units
@@ -199,7 +201,8 @@ pub struct ReedSolomonBuilder {
 }
 
 impl ReedSolomonBuilder {
-    /// Takes the matrix of another kind. The default is [`MatrixKind::Cauchy`].
+    /// Takes the matrix of another kind. The default is [`MatrixKind::Cauchy`]; what is said last
+    /// counts.
     pub fn matrix(mut self, kind: MatrixKind) -> Self {
         self.kind = kind;
         self.custom = None;
@@ -208,6 +211,22 @@ impl ReedSolomonBuilder {
 
     /// Takes the caller's own coefficients: a row for every parity unit, a column for every data
     /// unit.
+    ///
+    /// ```
+    /// use restripe::gf8::Matrix;
+    /// use restripe::{ErasureCode, Mds, ReedSolomon};
+    ///
+    /// let rows = Matrix::from_rows(&[[1, 1, 1], [1, 2, 3]]);
+    /// let code = ReedSolomon::builder(3, 2).parity_rows(rows).build()?;
+    /// assert_eq!(code.mds(), Mds::Checked);
+    ///
+    /// let rows = Matrix::from_rows(&[[1, 1, 1], [1, 1, 3]]); // units 0 and 1 look the same
+    /// assert!(ReedSolomon::builder(3, 2).parity_rows(rows.clone()).build().is_err());
+    /// let code = ReedSolomon::builder(3, 2).parity_rows(rows).accept_unchecked().build()?;
+    /// assert!(code.plan(&[2, 3, 4], &[0]).is_err());
+    /// assert!(code.plan(&[0, 2, 4], &[1]).is_ok());
+    /// # Ok::<(), restripe::Error>(())
+    /// ```
     pub fn parity_rows(mut self, rows: Matrix) -> Self {
         self.kind = MatrixKind::Custom;
         self.custom = Some(rows);

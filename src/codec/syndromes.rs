@@ -13,6 +13,7 @@ use crate::{Error, Result};
 const TILE: usize = 16 * 1024;
 
 /// What [`ErasureCode::verify`] found.
+#[must_use = "disagreement is not an error but this value"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Consistency {
     /// All shards agree. (More wrong shards than there are surplus ones can agree by accident,

@@ -1,5 +1,6 @@
 //! More than 256 shards: Reed-Solomon over GF(2^16), by the crate reed-solomon-simd.
 
+use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -15,6 +16,9 @@ use crate::{Error, Result};
 /// of shards; its bytes agree with no code over GF(2^8). The crate chooses its own instruction
 /// set: `RESTRIPE_KERNEL` does not count here. A symbol has two bytes, so data of an odd length
 /// has parity one byte longer: [`parity_len`](Self::parity_len).
+///
+/// Its bytes are those of reed-solomon-simd 3; should a later version of that crate compute
+/// others, this type keeps to version 3.
 ///
 /// It is not an [`ErasureCode`](crate::ErasureCode): it has no plans, no update of one data unit
 /// and no location of wrong shards.
@@ -46,15 +50,15 @@ impl WideReedSolomon {
     ///
     /// # Errors
     ///
-    /// [`Error::UnitCounts`] for counts that reed-solomon-simd does not support: none of either,
-    /// or more than 65,536 once the smaller is rounded up to a power of two.
+    /// [`Error::Invalid`] for counts that reed-solomon-simd does not support: none of either, or
+    /// together more than 65,536 once the smaller is rounded up to a power of two.
     pub fn new(data_units: usize, parity_units: usize) -> Result<Self> {
         if !ReedSolomonEncoder::supports(data_units, parity_units) {
-            return Err(Error::UnitCounts {
-                kind: "wide Reed-Solomon",
-                data_units,
-                parity_units,
-                max_units: 65_536,
+            return Err(Error::Invalid {
+                what: "wide code of data and parity units",
+                got: format!("{data_units} and {parity_units}").into(),
+                expected: "at least one of each, and together at most 65536 once the smaller \
+                    count is rounded up to a power of two",
             });
         }
         Ok(Self { data_units, parity_units })

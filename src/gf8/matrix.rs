@@ -10,7 +10,7 @@ use super::{inverse, mul};
 ///
 /// ```
 /// use restripe::gf8::Matrix;
-/// let matrix = Matrix::from_fn(2, 2, |row, column| [[1, 1], [1, 2]][row][column]);
+/// let matrix = Matrix::from_rows(&[[1, 1], [1, 2]]);
 /// let inverse = matrix.inverted().unwrap();
 /// assert_eq!(matrix.product(&inverse), Matrix::identity(2));
 /// ```
@@ -32,6 +32,12 @@ impl Matrix {
     #[must_use]
     pub fn identity(size: usize) -> Self {
         Self::from_fn(size, size, |row, column| u8::from(row == column))
+    }
+
+    /// A matrix of given rows.
+    #[must_use]
+    pub fn from_rows<const COLUMNS: usize>(rows: &[[u8; COLUMNS]]) -> Self {
+        Self { rows: rows.len(), columns: COLUMNS, elements: rows.as_flattened().to_vec() }
     }
 
     /// A matrix whose elements are computed from (row, column).

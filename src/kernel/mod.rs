@@ -1,9 +1,8 @@
 //! Kernels: sums of products over GF(2^8) on the best instruction set at hand.
 //!
-//! There is one algorithm (`generic`), written over a small trait of vector operations; each
-//! instruction set is one short file that implements the trait. The kernel is chosen once, by
-//! what the CPU and the operating system offer, and `RESTRIPE_KERNEL` in the environment forces
-//! another; [`KernelId::selected`] tells which.
+//! The kernel is chosen once, by what the CPU and the operating system offer;
+//! [`KernelId::selected`] tells which. `RESTRIPE_KERNEL` in the environment forces another, and
+//! [`ReedSolomonBuilder::kernel`](crate::ReedSolomonBuilder::kernel) one for a single code.
 //!
 //! | name | needs | a product is |
 //! |---|---|---|
@@ -155,12 +154,12 @@ impl KernelId {
             Error::KernelUnavailable {
                 name: name.into(),
                 known: ELSEWHERE.contains(&name),
-                available,
+                available: available.into(),
             }
         })
     }
 
-    /// Its name, as `RESTRIPE_KERNEL`, the command and the benchmarks have it.
+    /// Its name, the one that `RESTRIPE_KERNEL` takes.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.0.name
@@ -180,6 +179,20 @@ impl PartialEq for KernelId {
 }
 
 impl Eq for KernelId {}
+
+impl core::hash::Hash for KernelId {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
+impl core::str::FromStr for KernelId {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::from_name(name)
+    }
+}
 
 impl fmt::Display for KernelId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -20,6 +20,34 @@
 //! assert_eq!(group.unit_len(8), 2 * 1024 * 1024); // parity is as long as the longest
 //! # Ok::<(), restripe::Error>(())
 //! ```
+//!
+//! Rebuilding a range of a lost unit reads as many units as
+//! [`required_units`](Layout::required_units) says; data units that have ended there are known to
+//! be zero and take part as empty slices:
+//!
+//! ```
+//! use restripe::ErasureCode;
+//! use restripe::layout::{Layout, Policy};
+//!
+//! let policy: Policy = "RS-6-3-1k".parse()?;
+//! let code = policy.code()?;
+//! let group = policy.group(2500); // cells of 1024, 1024 and 452 bytes: units 3, 4, 5 are empty
+//! let mut units: Vec<Vec<u8>> =
+//!     (0..9).map(|unit| vec![unit as u8 + 1; group.unit_len(unit) as usize]).collect();
+//! let (data, parity) = units.split_at_mut(6);
+//! code.encode(data, parity)?;
+//!
+//! // Unit 1 is lost; units 0, 2 and 7 could be read. Three are enough.
+//! assert_eq!(group.required_units(0), 3);
+//! let known_zero = (0..6).filter(|&unit| group.known_zero(unit, 0));
+//! let available: Vec<usize> = known_zero.chain([0, 2, 7]).collect();
+//! let plan = code.plan(&available, &[1])?;
+//! let inputs: Vec<&[u8]> = plan.reads().iter().map(|read| &units[read.unit][..]).collect();
+//! let mut rebuilt = vec![0; group.unit_len(1) as usize];
+//! plan.apply(&inputs, &mut [&mut rebuilt])?;
+//! assert_eq!(rebuilt, units[1]);
+//! # Ok::<(), restripe::Error>(())
+//! ```
 
 mod contiguous;
 mod file;

@@ -83,7 +83,7 @@ impl Policy {
     /// The policies that every Hadoop 3 has, with the ids that it stores for them.
     ///
     /// Ids from 64 on are given to policies that users add; 0 stands for replication.
-    pub const BUILT_IN: [(u8, Self); 5] = [
+    pub const BUILT_IN: &'static [(u8, Self)] = &[
         (1, built_in(Codec::Rs, 6, 3)),
         (2, built_in(Codec::Rs, 3, 2)),
         (3, built_in(Codec::RsLegacy, 6, 3)),
@@ -258,13 +258,15 @@ fn number(digits: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use alloc::format;
-    use alloc::string::ToString;
+    use alloc::string::{String, ToString};
+    use alloc::vec::Vec;
 
     use super::*;
 
     #[test]
     fn built_in_policies_have_hadoops_names_and_ids() {
-        let names = Policy::BUILT_IN.map(|(id, policy)| format!("{id} {policy}"));
+        let names: Vec<String> =
+            Policy::BUILT_IN.iter().map(|(id, policy)| format!("{id} {policy}")).collect();
         assert_eq!(
             names,
             [
@@ -275,7 +277,7 @@ mod tests {
                 "5 RS-10-4-1024k",
             ]
         );
-        for (id, policy) in Policy::BUILT_IN {
+        for &(id, policy) in Policy::BUILT_IN {
             assert_eq!(policy.to_string().parse(), Ok(policy));
             assert_eq!((policy.id(), Policy::from_id(id)), (Some(id), Some(policy)));
             let Policy { codec, data_units, parity_units, cell_size } = policy;
