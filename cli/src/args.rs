@@ -1,0 +1,390 @@
+//! The command line: what can be asked for, and the help that teaches it.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use restripe::MatrixKind;
+use restripe::layout::Policy;
+
+use crate::exit::exit_table;
+use crate::range::ByteRange;
+use crate::size::Size;
+
+/// Splits a file into data and parity blocks, any k of k + m of which give it back; checks,
+/// repairs and decodes them. Reads and repairs the blocks of HDFS datanodes, too.
+#[derive(Debug, Parser)]
+#[command(name = "restripe", version, propagate_version = true, after_help = exit_table!())]
+#[command(after_long_help = LONG_HELP)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// How to speak.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+const LONG_HELP: &str = concat!(
+    "\
+Examples:
+  restripe encode --policy RS-6-3-1024k film.mkv blocks/   # 9 blocks, any 6 suffice
+  restripe verify blocks/                                  # is everything whole?
+  restripe repair blocks/                                  # rebuild what is not
+  restripe decode blocks/ film.mkv                         # the file again
+
+",
+    exit_table!()
+);
+
+/// How the command speaks.
+#[derive(Clone, Debug, Args)]
+pub struct Output {
+    /// Print one JSON document instead of text, for scripts
+    #[arg(long, global = true, help_heading = "Output")]
+    pub json: bool,
+
+    /// Print nothing but errors; the exit status tells the rest
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub quiet: bool,
+
+    /// Colours and progress bars
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN", help_heading = "Output")]
+    pub color: Colour,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On terminals only.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Split a file into data and parity blocks
+    Encode(Encode),
+    /// Check every block: lengths, checksums, and with --deep parity against data
+    Verify(Verify),
+    /// Rebuild what is missing or damaged
+    Repair(Repair),
+    /// Put the file together again, healing what is damaged on the way
+    Decode(Decode),
+    /// Show the CPU, the kernels that it can run and the one chosen
+    Info,
+    /// Print the parity rows of a generator matrix
+    Matrix(Matrix),
+    /// Print a script that completes this command's arguments in a shell
+    Completions(Completions),
+    /// Print the manual page, or write those of all commands into a folder
+    Man(Man),
+}
+
+/// How much of the machine may be used.
+#[derive(Clone, Debug, Args)]
+pub struct Resources {
+    /// The most memory to use for data, e.g. 64MiB; a few stripes are needed at least
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", help_heading = "Resources")]
+    pub memory: Size,
+
+    /// Threads that compute [default: one for every core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Resources")]
+    pub threads: Option<u16>,
+}
+
+impl Resources {
+    /// Threads that compute.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        match self.threads {
+            Some(threads) => usize::from(threads),
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+/// What a folder without a manifest cannot say about itself.
+#[derive(Clone, Debug, Args)]
+pub struct FolderLayout {
+    /// Erasure-coding policy of a folder without a manifest, e.g. RS-6-3-1024k
+    #[arg(
+        long,
+        value_name = "POLICY",
+        requires = "size",
+        help_heading = "Folders without a manifest"
+    )]
+    pub policy: Option<Policy>,
+
+    /// Size of the file whose blocks they are, in bytes
+    #[arg(
+        long,
+        value_name = "SIZE",
+        requires = "policy",
+        help_heading = "Folders without a manifest"
+    )]
+    pub size: Option<Size>,
+
+    /// Size of an internal block (HDFS: the file's block size) [default: 128MiB]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        requires = "policy",
+        help_heading = "Folders without a manifest"
+    )]
+    pub block_size: Option<Size>,
+
+    /// Ids of the file's block groups in order, where the folder does not show them
+    #[arg(
+        long,
+        value_name = "ID",
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        requires = "policy",
+        help_heading = "Folders without a manifest"
+    )]
+    pub group_ids: Vec<i64>,
+}
+
+impl FolderLayout {
+    /// Nothing said: the folder has a manifest.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { policy: None, size: None, block_size: None, group_ids: Vec::new() }
+    }
+}
+
+/// `restripe encode`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  restripe encode film.mkv blocks/
+  restripe encode --policy RS-10-4-1024k --block-size 1GiB backup.tar /mnt/blocks
+  tar c /home | restripe encode --name home.tar - blocks/
+
+DIR gets the blocks group-00000-unit-000 and so on, a .meta file with the checksums of each (the
+format of HDFS), and last of all manifest.json. It must be empty or not exist; what a killed
+encode left in it is removed. A folder without manifest.json was not finished.")]
+pub struct Encode {
+    /// The file to split; `-` for standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+
+    /// The folder for the blocks; is created
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+
+    /// Code, data units, parity units and cell size: RS-6-3-1024k, XOR-2-1-64k, RS-200-56-4k
+    #[arg(long, value_name = "POLICY", default_value = "RS-6-3-1024k")]
+    pub policy: Policy,
+
+    /// Size of an internal block, a multiple of the cell; a block group holds one for every unit
+    #[arg(long, value_name = "SIZE", default_value = "128MiB")]
+    pub block_size: Size,
+
+    /// Name to note in the manifest [default: that of FILE]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Do not wait until everything is on the disk; a power failure may then cost all of it
+    #[arg(long)]
+    pub no_fsync: bool,
+
+    /// How much of the machine may be used.
+    #[command(flatten)]
+    pub resources: Resources,
+}
+
+/// `restripe verify`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  restripe verify blocks/
+  restripe verify --deep --json blocks/ | jq .verdict
+  restripe verify --policy RS-6-3-1024k --size 1073741824 /data/dn/finalized/subdir0
+
+Reads every block once and changes nothing. Exit status 0: whole; 3: damaged, but `restripe
+repair` can rebuild all of it; 4: something is lost; 5: some data is proved by nothing.
+--deep also computes parity against data, which finds wrong data with right checksums.")]
+pub struct Verify {
+    /// The folder of blocks
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+
+    /// Also check parity against data, and say which block is wrong where that can be told
+    #[arg(long)]
+    pub deep: bool,
+
+    /// What a folder without a manifest cannot say about itself.
+    #[command(flatten)]
+    pub layout: FolderLayout,
+
+    /// How much of the machine may be used.
+    #[command(flatten)]
+    pub resources: Resources,
+}
+
+/// `restripe repair`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  restripe repair blocks/
+  restripe repair --dry-run blocks/
+  restripe repair --policy RS-6-3-1024k --size 1073741824 /data/dn/finalized/subdir0
+
+Missing, shortened, lengthened and damaged blocks and .meta files are written anew beside the old
+ones, read back, and only then take their place; a block that cannot be rebuilt whole is left
+exactly as it is. Stopped at any moment, even by kill -9, it can simply be run again.")]
+pub struct Repair {
+    /// The folder of blocks
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+
+    /// Say what would be done, and change nothing
+    #[arg(long, short = 'n')]
+    pub dry_run: bool,
+
+    /// Also check parity against data, and rebuild what that shows to be wrong
+    #[arg(long)]
+    pub deep: bool,
+
+    /// Rebuild even from data that nothing proves (its .meta file is gone, and no spare unit is
+    /// left to check it against)
+    #[arg(long)]
+    pub trust_unverified: bool,
+
+    /// Do not wait until everything is on the disk; a power failure may then cost what was rebuilt
+    #[arg(long)]
+    pub no_fsync: bool,
+
+    /// What a folder without a manifest cannot say about itself.
+    #[command(flatten)]
+    pub layout: FolderLayout,
+
+    /// How much of the machine may be used.
+    #[command(flatten)]
+    pub resources: Resources,
+}
+
+/// `restripe decode`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  restripe decode blocks/ film.mkv
+  restripe decode --range 0..1048576 blocks/ first-mebibyte
+  restripe decode blocks/ - | tar x
+  restripe decode --policy RS-6-3-1024k --size 1073741824 /data/dn/finalized/subdir0 file
+
+Any k good chunks of a stripe give the others, wherever they lie; the folder is not changed.
+FILE appears under its name only when it is whole. A whole file is checked against the SHA-256 of
+the manifest; a pipe has then had its bytes already, so look at the exit status.")]
+pub struct Decode {
+    /// The folder of blocks
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+
+    /// The file to write; `-` for standard output
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+
+    /// Only these bytes of the file: START..END (END not included), START.. or ..END
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
+    pub range: Option<ByteRange>,
+
+    /// Write over FILE if it exists
+    #[arg(long, short)]
+    pub force: bool,
+
+    /// Do not wait until the file is on the disk
+    #[arg(long)]
+    pub no_fsync: bool,
+
+    /// What a folder without a manifest cannot say about itself.
+    #[command(flatten)]
+    pub layout: FolderLayout,
+
+    /// How much of the machine may be used.
+    #[command(flatten)]
+    pub resources: Resources,
+}
+
+/// `restripe matrix`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  $ restripe matrix --kind cauchy --data 3 --parity 2
+  f47a8e
+  a78ef4
+
+One line a parity row: two hex digits for the coefficient of each data unit, field polynomial
+0x11d. Warns on standard error where the matrix is not MDS (some losses cannot be repaired).")]
+pub struct Matrix {
+    /// Whose matrix
+    #[arg(long, value_name = "KIND", value_parser = matrix_kinds())]
+    pub kind: MatrixKind,
+
+    /// Data units: k
+    #[arg(long, value_name = "K")]
+    pub data: usize,
+
+    /// Parity units: m
+    #[arg(long, value_name = "M")]
+    pub parity: usize,
+}
+
+/// `restripe completions`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  restripe completions bash > ~/.local/share/bash-completion/completions/restripe")]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// `restripe man`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  restripe man | man -l -
+  restripe man --out ~/.local/share/man/man1")]
+pub struct Man {
+    /// Write restripe.1 and a page for every command into this folder
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+}
+
+fn matrix_kinds() -> impl TypedValueParser<Value = MatrixKind> {
+    PossibleValuesParser::new(MatrixKind::ALL.iter().map(|kind| kind.name()))
+        .try_map(|name| name.parse::<MatrixKind>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_teaches_with_an_example_but_that_of_a_command_without_arguments() {
+        for command in Arguments::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(
+                help.contains("Example") || command.get_name() == "info",
+                "{}",
+                command.get_name()
+            );
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `restripe info`: what the engine sees of this machine.
+
+use restripe::{KernelId, cpu};
+
+use super::Done;
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::report::{CacheReport, InfoReport, Report};
+
+pub(super) fn run() -> Result<Done> {
+    let info = cpu::info();
+    let kernel = KernelId::selected().map_err(Failure::engine("choosing a kernel"))?;
+    let caches = info.caches.iter().map(|cache| CacheReport {
+        level: cache.level,
+        holds: if cache.holds_data { "data" } else { "instructions" },
+        bytes: cache.bytes,
+        shared_by: cache.shared_by,
+    });
+    let report = InfoReport {
+        architecture: info.architecture,
+        caches: caches.collect(),
+        vendor: info.vendor,
+        cpu: info.brand,
+        family_model: info.family_model.map(|(family, model)| [family, model]),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        features: info.features,
+        kernels: KernelId::available().map(KernelId::name).collect(),
+        kernel: kernel.name(),
+        kernel_forced: std::env::var_os("RESTRIPE_KERNEL").is_some_and(|name| !name.is_empty()),
+    };
+    Ok(Done::new(Report::Info(report), Exit::Success))
+}

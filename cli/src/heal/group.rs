@@ -1,0 +1,415 @@
+//! One block group as it lies in the folder: its files open, their lengths and `.meta` files
+//! looked at, ready to be read by the chunk.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use restripe::ErasureCode;
+use sha2::{Digest, Sha256};
+
+use crate::failure::Result;
+use crate::folder::manifest::Sha256Digest;
+use crate::folder::{BlockFiles, Folder};
+use crate::heal::finding::Finding;
+use crate::heal::marks::Found;
+use crate::heal::tile::Tile;
+use crate::io::{open_regular, read_at, will_need};
+use crate::sums::{self, SumKind};
+
+/// Bytes read at once where a file is gone through from its beginning to its end.
+const PIECE: usize = 1 << 20;
+
+/// A block group of a folder, its files open.
+#[derive(Debug)]
+pub struct Group {
+    index: u64,
+    code: Arc<dyn ErasureCode>,
+    kind: SumKind,
+    units: Vec<Unit>,
+    longest: u64,
+    path: PathBuf,
+}
+
+/// One internal block and its `.meta` file.
+#[derive(Debug)]
+pub struct Unit {
+    len: u64,
+    files: BlockFiles,
+    digest: Option<Sha256Digest>,
+    findings: Vec<Finding>,
+    data: Option<File>,
+    data_len: u64,
+    sums: Option<Sums>,
+    read_error: OnceLock<Finding>,
+}
+
+/// Where a unit's sums come from.
+#[derive(Debug)]
+struct Sums {
+    file: File,
+    kind: SumKind,
+    /// Nothing speaks against the file: it is the one in the manifest, or there is no manifest.
+    trusted: bool,
+}
+
+impl Group {
+    /// Opens the files of a group. What is wrong with them is not an error but a
+    /// [`Finding`].
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Engine`](crate::failure::Failure::Engine) for a kernel that is not to be had.
+    pub fn open(folder: &Folder, index: u64) -> Result<Self> {
+        let geometry = folder.geometry();
+        let kind = folder.sum_kind();
+        let code = geometry.code()?;
+        let digests =
+            folder.manifest().map(|manifest| &manifest.groups[index as usize].meta_sha256);
+        let units = (0..geometry.total_units()).map(|unit| {
+            let digest = digests.and_then(|digests| digests[unit]);
+            Unit::open(
+                folder.block_files(index, unit),
+                geometry.unit_len(index, unit),
+                kind,
+                digest,
+            )
+        });
+        let units = units.collect();
+        let longest = geometry.unit_len(index, geometry.data_units());
+        Ok(Self { index, code, kind, units, longest, path: folder.path().to_owned() })
+    }
+
+    /// Its number in the file.
+    #[must_use]
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// What messages call it.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("group {} of {}", self.index, self.path.display())
+    }
+
+    /// The code of its units.
+    #[must_use]
+    pub fn code(&self) -> &Arc<dyn ErasureCode> {
+        &self.code
+    }
+
+    /// The kind of sums that its `.meta` files should have.
+    #[must_use]
+    pub fn sum_kind(&self) -> SumKind {
+        self.kind
+    }
+
+    /// Its units.
+    #[must_use]
+    pub fn units(&self) -> &[Unit] {
+        &self.units
+    }
+
+    /// Bytes of its longest internal block.
+    #[must_use]
+    pub fn longest(&self) -> u64 {
+        self.longest
+    }
+
+    /// Bytes of each unit within `range` of the internal blocks.
+    #[must_use]
+    pub fn lens_within(&self, range: &Range<u64>) -> Vec<usize> {
+        let len = |unit: &Unit| unit.len.clamp(range.start, range.end) - range.start;
+        self.units.iter().map(|unit| len(unit) as usize).collect()
+    }
+
+    /// Asks the system to begin reading a range of the internal blocks.
+    pub fn will_need(&self, units: Range<usize>, range: &Range<u64>) {
+        for unit in &self.units[units] {
+            if let Some(data) = &unit.data {
+                will_need(data, range.start, range.end - range.start);
+            }
+        }
+    }
+
+    /// Reads some columns of one unit of a tile and says what was found.
+    pub fn read(&self, tile: &mut Tile<'_>, unit: usize, columns: Range<usize>) {
+        self.units[unit].read(tile, unit, columns);
+    }
+}
+
+impl Unit {
+    fn open(files: BlockFiles, len: u64, kind: SumKind, digest: Option<Sha256Digest>) -> Self {
+        let mut unit = Self {
+            len,
+            files,
+            digest,
+            findings: Vec::new(),
+            data: None,
+            data_len: 0,
+            sums: None,
+            read_error: OnceLock::new(),
+        };
+        if len > 0 {
+            unit.open_block();
+            unit.open_meta(kind);
+        }
+        unit
+    }
+
+    fn open_block(&mut self) {
+        match open_regular(&self.files.block) {
+            Ok((data, data_len)) => {
+                self.data = Some(data);
+                self.data_len = data_len;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.findings.push(Finding::BlockMissing);
+                return;
+            }
+            Err(error) => {
+                self.findings.push(Finding::BlockUnreadable { error: error.to_string() });
+                return;
+            }
+        }
+        let (len, expected) = (self.data_len, self.len);
+        if len < expected {
+            self.findings.push(Finding::BlockTooShort { len, expected });
+        } else if len > expected {
+            self.findings.push(Finding::BlockTooLong { len, expected });
+        }
+    }
+
+    fn open_meta(&mut self, kind: SumKind) {
+        if let Err(finding) = self.read_meta(kind) {
+            self.findings.push(finding);
+        }
+        if let Some((found, expected)) = self.files.other_generation {
+            self.findings.push(Finding::OtherGeneration { found, expected });
+        }
+        let trusted = self.sums.as_ref().is_some_and(|sums| sums.trusted);
+        if !trusted
+            && self.data_len >= self.len
+            && let Some(sums) = self.prove_by_content(kind)
+        {
+            self.sums = Some(sums);
+        }
+    }
+
+    /// Opens the `.meta` file and takes from it what can be used.
+    fn read_meta(&mut self, kind: SumKind) -> std::result::Result<(), Finding> {
+        let unreadable = |error: io::Error| Finding::MetaUnreadable { error: error.to_string() };
+        let path = self.files.meta.as_ref().ok_or(Finding::MetaMissing)?;
+        let (mut file, len) = open_regular(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Finding::MetaMissing,
+            _ => unreadable(error),
+        })?;
+        let expected = kind.meta_len(self.len);
+        let mut header = [0; sums::HEADER_LEN];
+        let read = read_at(&file, &mut header, 0).map_err(unreadable)?;
+        let found = SumKind::parse(&header[..read]);
+        let usable = match found {
+            Ok(found)
+                if found.bytes_per_checksum() == kind.bytes_per_checksum() && !found.is_null() =>
+            {
+                Some(found)
+            }
+            // The sums behind a damaged header are as good as ever, if they are as many as
+            // they should be: a sum that agrees proves its chunk whatever the header says.
+            Err(_) if len == expected => Some(kind),
+            _ => None,
+        };
+        let in_manifest = match (&self.digest, usable) {
+            (Some(digest), Some(_)) => Some(digest_of(&mut file).map_err(unreadable)? == *digest),
+            (Some(_), None) => Some(false),
+            (None, _) => None,
+        };
+        if let Some(kind) = usable {
+            let trusted = in_manifest.unwrap_or(self.files.other_generation.is_none());
+            self.sums = Some(Sums { file, kind, trusted });
+        }
+        match found {
+            Err(reason) => Err(Finding::MetaHeader { reason: reason.to_string() }),
+            Ok(found) if found != kind => {
+                Err(Finding::MetaOtherKind { found: found.to_string(), expected: kind.to_string() })
+            }
+            Ok(_) if len != expected => Err(Finding::MetaLength { len, expected }),
+            Ok(_) if in_manifest == Some(false) => Err(Finding::MetaNotInManifest),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Computes the sums of the block as it is; if they make the `.meta` file of the manifest,
+    /// the block is right whatever its own `.meta` file says.
+    fn prove_by_content(&self, kind: SumKind) -> Option<Sums> {
+        let digest = self.digest?;
+        let data = self.data.as_ref()?;
+        let mut file = tempfile::tempfile().ok()?;
+        sums::write_meta(data, self.len, kind, &file).ok()?;
+        let right = digest_of(&mut file).ok()? == digest;
+        right.then_some(Sums { file, kind, trusted: true })
+    }
+
+    /// Bytes that the block should have; 0 means that there is no block.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there is nothing to be stored for this unit.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Where its files are, or should be.
+    #[must_use]
+    pub fn files(&self) -> &BlockFiles {
+        &self.files
+    }
+
+    /// Digest of its `.meta` file by the manifest.
+    #[must_use]
+    pub fn digest(&self) -> Option<Sha256Digest> {
+        self.digest
+    }
+
+    /// The open block, and how many of its bytes belong to it.
+    #[must_use]
+    pub fn data(&self) -> Option<(&File, u64)> {
+        self.data.as_ref().map(|data| (data, self.data_len.min(self.len)))
+    }
+
+    /// What is wrong with its files; read errors are known only after reading.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().chain(self.read_error.get())
+    }
+
+    fn read(&self, tile: &mut Tile<'_>, index: usize, columns: Range<usize>) {
+        let span = tile.unit_span(index, &columns);
+        if span.is_empty() {
+            return;
+        }
+        let Some(data) = &self.data else {
+            mark(tile, index, columns, Found::Absent);
+            return;
+        };
+        let offset = tile.start + span.start as u64;
+        let got = match read_at(data, &mut tile.bytes[index][span.clone()], offset) {
+            Ok(got) => got,
+            // Some chunk cannot be read; the others may.
+            Err(_) if span.len() > tile.chunk => {
+                for column in columns {
+                    self.read(tile, index, column..column + 1);
+                }
+                return;
+            }
+            Err(error) => {
+                let error = error.to_string();
+                let _ = self.read_error.set(Finding::ReadError { offset, error });
+                mark(tile, index, columns, Found::Absent);
+                return;
+            }
+        };
+        self.judge(tile, index, columns, span.start + got);
+    }
+
+    /// Marks columns whose bytes are read as far as byte `got` of the tile.
+    fn judge(&self, tile: &mut Tile<'_>, index: usize, columns: Range<usize>, got: usize) {
+        let wanted = tile.unit_span(index, &columns);
+        let mut stored = Vec::new();
+        if let Some(sums) = &self.sums {
+            let count = wanted.len().div_ceil(tile.chunk);
+            stored = sums.read(tile.start + wanted.start as u64, count);
+        }
+        let computed = match &self.sums {
+            Some(sums) => sums.kind.sums(&tile.bytes[index][wanted.clone()]),
+            None => Vec::new(),
+        };
+        let good = match &self.sums {
+            Some(Sums { trusted: false, .. }) => Found::SelfConsistent,
+            _ => Found::Good,
+        };
+        if got >= wanted.end
+            && stored.len() == computed.len()
+            && stored == computed
+            && self.sums.is_some()
+        {
+            let present = columns.start..columns.start + wanted.len().div_ceil(tile.chunk);
+            mark(tile, index, present, good);
+            return;
+        }
+        let width = sums::SUM_LEN;
+        for (number, column) in columns.enumerate() {
+            let span = tile.unit_span(index, &(column..column + 1));
+            if span.is_empty() {
+                break;
+            }
+            let sum = number * width..(number + 1) * width;
+            let found = if span.end > got {
+                Found::Absent
+            } else {
+                match stored.get(sum.clone()) {
+                    None => Found::NoSum,
+                    Some(stored) if *stored == computed[sum] => good,
+                    Some(_) => Found::Disputed,
+                }
+            };
+            mark(tile, index, column..column + 1, found);
+        }
+    }
+
+    /// Whether the stored sums are those of a file that is as long as the block should be.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn agrees_with_stored_sums(&self, data: &File) -> io::Result<bool> {
+        match &self.sums {
+            Some(sums) => sums::agree(data, self.len, sums.kind, &sums.file),
+            None => Ok(false),
+        }
+    }
+
+    /// The sums that are stored for some bytes of the block; fewer where they are missing.
+    #[must_use]
+    pub fn stored_sums(&self, offset: u64, count: usize) -> Vec<u8> {
+        self.sums.as_ref().map_or(Vec::new(), |sums| sums.read(offset, count))
+    }
+}
+
+impl Sums {
+    /// Up to `count` sums from that of the chunk at byte `offset` on; whole ones only.
+    fn read(&self, offset: u64, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count * sums::SUM_LEN];
+        let at = self.kind.meta_len(offset);
+        let got = read_at(&self.file, &mut bytes, at).unwrap_or(0);
+        bytes.truncate(got - got % sums::SUM_LEN);
+        bytes
+    }
+}
+
+fn mark(tile: &mut Tile<'_>, unit: usize, columns: Range<usize>, found: Found) {
+    tile.marks.found_mut(unit)[columns].fill(found);
+}
+
+/// SHA-256 of a whole file.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn digest_of(file: &mut File) -> io::Result<Sha256Digest> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; PIECE];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finalize().into()),
+            Ok(read) => hasher.update(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

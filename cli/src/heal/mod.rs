@@ -1,0 +1,18 @@
+//! Healing: from whatever chunks are good, wherever they lie, back to all of them.
+//!
+//! The unit of healing is the *column*: the chunks (bytes under one checksum) at the same offset
+//! of all internal blocks of a group. Any k good chunks of a column give the others, so a group
+//! can be whole again although every one of its blocks is damaged somewhere.
+//!
+//! A [`Group`](group::Group) reads chunks and says what it [found](marks::Found); the
+//! [`Healer`](healer::Healer) decides per run of alike columns what to compute from what, lets
+//! the engine compute it and says what [became](marks::Fate) of each chunk. Nothing here writes
+//! a file.
+
+pub mod finding;
+pub mod group;
+pub mod healer;
+pub mod marks;
+pub mod pass;
+pub mod tally;
+pub mod tile;

@@ -1,0 +1,135 @@
+//! Going once through all of a group, on several threads: read, check, heal, and hand each tile
+//! to whoever asked.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::failure::{Failure, Result};
+use crate::geometry::Geometry;
+use crate::heal::group::Group;
+use crate::heal::healer::{Healer, Options};
+use crate::heal::marks::Marks;
+use crate::heal::tile::Tile;
+use crate::pipeline::{Trouble, tile_len};
+use crate::progress::Progress;
+use crate::size::human;
+use crate::sums::SumKind;
+
+/// Bytes of each unit that a thread takes on at once: long reads for disks.
+const WINDOW: u64 = 1 << 20;
+
+/// Threads, and bytes of a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PassBudget {
+    /// Threads that read, compute and write. One more than compute at a time, so that one may
+    /// wait for a disk.
+    pub workers: usize,
+    /// Bytes of each unit in a tile.
+    pub tile: usize,
+}
+
+impl PassBudget {
+    /// The best use of `memory` bytes by at most `threads` threads.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Asked`] when not even one chunk of every unit fits.
+    pub fn new(geometry: &Geometry, kind: SumKind, memory: u64, threads: usize) -> Result<Self> {
+        let units = geometry.total_units();
+        let mut budget = Self { workers: threads + 1, tile: tile_len(units, kind) };
+        // Buffers for all units, as much again to compare with, and the sums.
+        let need = |budget: &Self| (budget.workers * units * budget.tile) as u64 * 17 / 8;
+        while need(&budget) > memory {
+            if budget.workers > 1 {
+                budget.workers -= 1;
+            } else if budget.tile > kind.bytes_per_checksum() {
+                budget.tile = (budget.tile / 2).next_multiple_of(kind.bytes_per_checksum());
+            } else {
+                return Err(Failure::asked(
+                    format!(
+                        "--memory of {} is too little for {}",
+                        human(memory),
+                        geometry.policy()
+                    ),
+                    format!("give --memory {} or more", need(&budget)),
+                ));
+            }
+        }
+        Ok(budget)
+    }
+}
+
+/// Reads and heals all of a group, calling `visit` with each tile, from several threads and in
+/// no certain order.
+///
+/// # Errors
+///
+/// The first failure of the healer or of `visit`, which ends the pass.
+pub fn run(
+    group: &Group,
+    options: Options,
+    budget: PassBudget,
+    progress: &Progress,
+    visit: &(dyn Fn(&Tile<'_>) -> Result<()> + Sync),
+) -> Result<()> {
+    let longest = group.longest();
+    let window = WINDOW.next_multiple_of(budget.tile as u64);
+    let windows = longest.div_ceil(window);
+    let next = AtomicU64::new(0);
+    let trouble = Trouble::default();
+    let workers = budget.workers.min(windows as usize);
+    let units = group.units().len();
+    let work = || {
+        let tile = budget.tile.min(longest as usize);
+        let mut buffers = vec![vec![0; tile]; units];
+        let mut marks = Marks::default();
+        let mut healer = Healer::new(group, options);
+        loop {
+            let start = next.fetch_add(1, Ordering::Relaxed) * window;
+            if start >= longest || trouble.stopped() {
+                return;
+            }
+            let ahead = start + workers as u64 * window;
+            if ahead < longest {
+                group.will_need(0..units, &(ahead..ahead + window));
+            }
+            let end = (start + window).min(longest);
+            let mut at = start;
+            while at < end {
+                let range = at..(at + tile as u64).min(end);
+                let done = visit_tile(group, &mut healer, &mut buffers, &mut marks, &range, visit);
+                if trouble.note(done).is_none() {
+                    return;
+                }
+                let lens = group.lens_within(&range);
+                progress.add(lens.iter().sum::<usize>() as u64);
+                at = range.end;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..workers {
+            scope.spawn(work);
+        }
+        work();
+    });
+    trouble.into_result()
+}
+
+fn visit_tile(
+    group: &Group,
+    healer: &mut Healer<'_>,
+    buffers: &mut [Vec<u8>],
+    marks: &mut Marks,
+    range: &std::ops::Range<u64>,
+    visit: &(dyn Fn(&Tile<'_>) -> Result<()> + Sync),
+) -> Result<()> {
+    let lens = group.lens_within(range);
+    let len = (range.end - range.start) as usize;
+    let bytes = buffers.iter_mut().map(|buffer| &mut buffer[..len]).collect();
+    let chunk = group.sum_kind().bytes_per_checksum();
+    let mut tile = Tile { start: range.start, len, chunk, lens: &lens, bytes, marks };
+    let everything = vec![0..tile.columns(); lens.len()];
+    healer.read_all(&mut tile);
+    healer.heal(&mut tile, &everything)?;
+    visit(&tile)
+}

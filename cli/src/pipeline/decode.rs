@@ -1,0 +1,333 @@
+//! From blocks to the bytes of the file: several threads read, check and heal stripes; one
+//! hashes them in the order of the file, one writes them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::deliver::{self, Target};
+use super::{Budget, Trouble, tile_len};
+use crate::failure::{Failure, Result};
+use crate::folder::Folder;
+use crate::folder::manifest::Sha256Digest;
+use crate::heal::group::Group;
+use crate::heal::healer::{Healer, Options};
+use crate::heal::marks::{Fate, Found, Marks, Trust};
+use crate::heal::tile::Tile;
+use crate::progress::Progress;
+use crate::ranges::Ranges;
+
+/// What goes in, and how.
+pub struct Input<'a> {
+    /// The blocks.
+    pub folder: &'a Folder,
+    /// The bytes of the file that are wanted.
+    pub range: Range<u64>,
+    /// Where they go.
+    pub target: Target<'a>,
+    /// What messages call that.
+    pub target_path: &'a Path,
+    /// Whether their SHA-256 is wanted.
+    pub hash: bool,
+    /// Memory and threads.
+    pub budget: Budget,
+    /// Whom to tell of bytes done.
+    pub progress: &'a Progress,
+}
+
+/// What was done for a block on the way.
+#[derive(Clone, Debug, Default)]
+pub struct Healed {
+    /// Ranges of the block that were computed from other blocks.
+    pub rebuilt: Ranges,
+    /// Ranges that were used, or computed from others, without proof.
+    pub unproven: Ranges,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Decoded {
+    /// SHA-256 of the bytes, where asked for.
+    pub sha256: Option<Sha256Digest>,
+    /// What was done for blocks, by group and unit.
+    pub healed: BTreeMap<(u64, usize), Healed>,
+}
+
+/// Buffers for the data units of a window.
+pub(super) type Buffers = Vec<Vec<u8>>;
+
+/// Whole stripes of one group.
+pub(super) struct Window {
+    /// Counts the windows of a run.
+    pub(super) number: u64,
+    /// Offset of the wanted bytes in what is decoded.
+    pub(super) position: u64,
+    group: Arc<Group>,
+    /// Offset in the internal blocks.
+    start: u64,
+    /// What is wanted of the group.
+    wanted: Range<u64>,
+    units: Buffers,
+}
+
+impl Window {
+    /// Bytes that are wanted.
+    pub(super) fn len(&self) -> usize {
+        (self.wanted.end - self.wanted.start) as usize
+    }
+
+    /// The bytes that are wanted, in the order of the file, a cell at a time.
+    pub(super) fn in_order(&self, folder: &Folder) -> Result<impl Iterator<Item = &[u8]>> {
+        let pieces = folder.geometry().pieces(self.group.index(), &self.wanted)?;
+        Ok(pieces.map(|piece| {
+            let from = (piece.offset - self.start) as usize;
+            let len = (piece.group_range.end - piece.group_range.start) as usize;
+            &self.units[piece.unit][from..from + len]
+        }))
+    }
+
+    /// Its buffers, to be filled again.
+    pub(super) fn into_buffers(self) -> Buffers {
+        self.units
+    }
+}
+
+/// Decodes.
+///
+/// # Errors
+///
+/// [`Failure::Lost`] naming the first block and byte that nothing gives back; [`Failure::Io`] for
+/// the target; [`Failure::Engine`].
+pub fn run(input: Input<'_>) -> Result<Decoded> {
+    let Input { folder, range, target, target_path, hash, budget, progress } = input;
+    let Budget { buffers, workers, stripes } = budget;
+    let geometry = folder.geometry();
+    let unit_len = (stripes * geometry.cell_size()) as usize;
+    let (free_in, free) = bounded::<Buffers>(buffers);
+    let (work_in, work) = bounded::<Window>(buffers);
+    for _ in 0..buffers {
+        // There is room for exactly as many.
+        let _ = free_in.send(vec![vec![0; unit_len]; geometry.data_units()]);
+    }
+    let trouble = Trouble::default();
+    let decoder = Decoder { folder, trouble: &trouble, progress, healed: Mutex::default() };
+    let sha256 = std::thread::scope(|scope| {
+        let consumers = deliver::Consumers {
+            folder,
+            target_path,
+            trouble: &trouble,
+            free: free_in,
+            capacity: buffers,
+        };
+        let (hash_in, hasher) = if hash {
+            let (hash_in, hasher) = consumers.hash(scope);
+            (Some(hash_in), Some(hasher))
+        } else {
+            (None, None)
+        };
+        let write_in = consumers.write(scope, target);
+        drop(consumers);
+        for _ in 0..workers {
+            let work = work.clone();
+            let outputs: Vec<_> = hash_in.iter().chain([&write_in]).cloned().collect();
+            let decoder = &decoder;
+            scope.spawn(move || decoder.work(&work, &outputs));
+        }
+        drop((work, hash_in, write_in));
+        trouble.note(decoder.feed(&range, &free, &work_in, stripes));
+        drop((work_in, free));
+        hasher.map(|hasher| hasher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let healed = decoder.healed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    trouble.into_result()?;
+    Ok(Decoded { sha256, healed })
+}
+
+struct Decoder<'a> {
+    folder: &'a Folder,
+    trouble: &'a Trouble,
+    progress: &'a Progress,
+    healed: Mutex<BTreeMap<(u64, usize), Healed>>,
+}
+
+impl Decoder<'_> {
+    /// Opens the groups one after the other and cuts them into windows.
+    fn feed(
+        &self,
+        range: &Range<u64>,
+        free: &Receiver<Buffers>,
+        work: &Sender<Window>,
+        stripes: u64,
+    ) -> Result<()> {
+        let geometry = self.folder.geometry();
+        let (stripe, full) = (geometry.stripe_len(), geometry.full_group_len());
+        let mut number = 0;
+        if range.is_empty() {
+            return Ok(());
+        }
+        for index in range.start / full..=(range.end - 1) / full {
+            let group = Arc::new(Group::open(self.folder, index)?);
+            let base = index * full;
+            let wanted = range.start.max(base) - base
+                ..range.end.min(base + geometry.group_len(index)) - base;
+            let last = wanted.end.div_ceil(stripe);
+            // Windows begin between two chunks.
+            let mut at = wanted.start / stripe / stripes * stripes;
+            while at < last {
+                // Closed only when the threads at the other end have gone.
+                let Ok(units) = free.recv() else { return Ok(()) };
+                if self.trouble.stopped() {
+                    return Ok(());
+                }
+                let end = (at + stripes).min(last);
+                let wanted = wanted.start.max(at * stripe)..wanted.end.min(end * stripe);
+                let window = Window {
+                    number,
+                    position: base + wanted.start - range.start,
+                    group: group.clone(),
+                    start: at * geometry.cell_size(),
+                    wanted,
+                    units,
+                };
+                if work.send(window).is_err() {
+                    return Ok(());
+                }
+                at = end;
+                number += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn work(&self, work: &Receiver<Window>, outputs: &[Sender<Arc<Window>>]) {
+        let mut scratch = Vec::new();
+        let mut marks = Marks::default();
+        for mut window in work {
+            if !self.trouble.stopped() {
+                self.trouble.note(self.decode(&mut window, &mut scratch, &mut marks));
+                self.progress.add(window.len() as u64);
+            }
+            let window = Arc::new(window);
+            for output in outputs {
+                // The other ends go only after this one.
+                let _ = output.send(window.clone());
+            }
+        }
+    }
+
+    /// Reads the bytes that are wanted and heals what is wrong with them.
+    fn decode(
+        &self,
+        window: &mut Window,
+        scratch: &mut Vec<Vec<u8>>,
+        marks: &mut Marks,
+    ) -> Result<()> {
+        let geometry = self.folder.geometry();
+        let layout = geometry.group(window.group.index());
+        let wanted = (0..geometry.total_units())
+            .map(|unit| layout.unit_range(unit, window.wanted.clone()))
+            .collect::<restripe::Result<Vec<Range<u64>>>>()
+            .map_err(Failure::engine(window.group.label()))?;
+        let (first, last) = wanted
+            .iter()
+            .filter(|range| !range.is_empty())
+            .fold((u64::MAX, 0), |(first, last), range| {
+                (first.min(range.start), last.max(range.end))
+            });
+        let kind = self.folder.sum_kind();
+        let (chunk, tile) = (kind.bytes_per_checksum(), tile_len(geometry.total_units(), kind));
+        scratch.resize_with(geometry.parity_units(), || vec![0; tile]);
+
+        let group = window.group.clone();
+        let options =
+            Options { rebuild_absent: true, compare: false, check_spare: false, deep: false };
+        let mut healer = Healer::new(&group, options);
+        let mut start = first - first % chunk as u64;
+        // The longest unit ends where the last chunk does that has a byte that is wanted.
+        let last = last.next_multiple_of(chunk as u64).min(group.longest());
+        while start < last {
+            let end = (start + tile as u64).min(last);
+            let columns: Vec<Range<usize>> =
+                wanted.iter().map(|range| columns_of(range, start..end, chunk)).collect();
+            let len = (end - start) as usize;
+            let from = (start - window.start) as usize;
+            let lens = group.lens_within(&(start..end));
+            let data = window.units.iter_mut().map(|unit| &mut unit[from..from + len]);
+            let bytes = data.chain(scratch.iter_mut().map(|unit| &mut unit[..len])).collect();
+            let mut tile = Tile { start, len, chunk, lens: &lens, bytes, marks };
+            healer.read_enough(&mut tile, &columns);
+            healer.heal(&mut tile, &columns)?;
+            self.note_fates(&group, &tile, &columns)?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Fails on what is lost, and notes what was healed.
+    fn note_fates(&self, group: &Group, tile: &Tile<'_>, wanted: &[Range<usize>]) -> Result<()> {
+        for (unit, wanted) in wanted.iter().enumerate() {
+            for column in wanted.clone() {
+                let fate = tile.marks.fate(unit)[column];
+                if fate == Fate::Fine {
+                    continue;
+                }
+                let span = tile.unit_span(unit, &(column..column + 1));
+                let range = tile.start + span.start as u64..tile.start + span.end as u64;
+                let (rebuilt, trust) = match fate {
+                    Fate::Kept(trust) => (false, trust),
+                    Fate::Rebuilt(trust) => (true, trust),
+                    _ => return Err(self.lost(group, tile, unit, column, range.start)),
+                };
+                let mut healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);
+                let healed = healed.entry((group.index(), unit)).or_default();
+                if rebuilt {
+                    healed.rebuilt.add(range.clone());
+                }
+                if trust != Trust::Proven {
+                    healed.unproven.add(range);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn lost(
+        &self,
+        group: &Group,
+        tile: &Tile<'_>,
+        unit: usize,
+        column: usize,
+        offset: u64,
+    ) -> Failure {
+        let total = tile.bytes.len();
+        let good = (0..total)
+            .filter(|&unit| matches!(tile.marks.found(unit)[column], Found::Good | Found::Zero))
+            .count();
+        let file = group.units()[unit].files().block.file_name().unwrap_or_default();
+        Failure::Lost {
+            path: self.folder.path().to_owned(),
+            message: format!(
+                "{} cannot be rebuilt at byte {offset}: of the {total} units of group {}, {good} \
+                 are good there and {} are needed",
+                file.to_string_lossy(),
+                group.index(),
+                group.code().data_units(),
+            ),
+            advice: Some(
+                "look for other copies of the damaged blocks (restripe verify lists them), put \
+                 them into the folder, and try again; --range decodes the parts that are whole"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// The chunks of a tile that a range of a unit touches.
+fn columns_of(range: &Range<u64>, tile: Range<u64>, chunk: usize) -> Range<usize> {
+    let start = (range.start.clamp(tile.start, tile.end) - tile.start) as usize;
+    let end = (range.end.clamp(tile.start, tile.end) - tile.start) as usize;
+    if start < end { start / chunk..end.div_ceil(chunk) } else { 0..0 }
+}

@@ -1,0 +1,52 @@
+//! A progress bar for whoever watches, nothing for whoever does not.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::args::{Colour, Output};
+
+/// Tells how far a command is: on a terminal only, on standard error.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// A bar up to `total` bytes, or a counter where the total is not known.
+    #[must_use]
+    pub fn new(output: &Output, what: &'static str, total: Option<u64>) -> Self {
+        let watched = std::io::stderr().is_terminal()
+            && !output.json
+            && !output.quiet
+            && output.color != Colour::Never;
+        if !watched {
+            return Self { bar: ProgressBar::hidden() };
+        }
+        let (bar, template) = match total {
+            Some(total) => (
+                ProgressBar::new(total),
+                "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+            ),
+            None => (ProgressBar::no_length(), "{msg} {spinner} {bytes} {bytes_per_sec}"),
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message(what);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar }
+    }
+
+    /// Counts bytes done.
+    pub fn add(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,376 @@
+//! What a command says at the end: for people as text, for scripts as one JSON document.
+//!
+//! The JSON is described by `schema/report.schema.json`. Fields are added over time and never
+//! change their meaning; a reader must ignore those that it does not know. `schema` is raised
+//! when something has to change.
+
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::folder::{Folder, Form};
+use crate::heal::finding::Finding;
+use crate::heal::tally::{Condition, UnitTally};
+use crate::mend::Outcome;
+use crate::ranges::Ranges;
+
+mod text;
+
+pub use text::print_text;
+
+/// Version of the JSON.
+pub const SCHEMA: u32 = 1;
+
+/// What every report begins with, and the report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Envelope {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Release of restripe.
+    pub version: &'static str,
+    /// The exit status of the process.
+    pub exit_status: u8,
+    /// The report itself.
+    #[serde(flatten)]
+    pub report: Report,
+}
+
+/// What a command says.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "command", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Report {
+    /// `restripe encode`
+    Encode(EncodeReport),
+    /// `restripe verify`
+    Verify(CheckReport),
+    /// `restripe repair`
+    Repair(CheckReport),
+    /// `restripe decode`
+    Decode(DecodeReport),
+    /// `restripe info`
+    Info(InfoReport),
+    /// `restripe matrix`
+    Matrix(MatrixReport),
+    /// Any command that could not do its work.
+    Error(ErrorReport),
+}
+
+impl Report {
+    /// The report with its envelope.
+    #[must_use]
+    pub fn with_exit(self, exit: Exit) -> Envelope {
+        let version = env!("CARGO_PKG_VERSION");
+        Envelope { schema: SCHEMA, version, exit_status: exit.code(), report: self }
+    }
+}
+
+/// The folder that a report is about.
+#[derive(Clone, Debug, Serialize)]
+pub struct FolderReport {
+    /// Its path as given.
+    pub path: String,
+    /// `own` or `datanode`.
+    pub form: &'static str,
+    /// Whether it has a manifest that was used.
+    pub manifest: bool,
+    /// Name of the file that was encoded, where the manifest has it.
+    pub name: Option<String>,
+    /// Bytes of the file.
+    pub size: u64,
+    /// The erasure-coding policy.
+    pub policy: String,
+    /// Bytes of a full internal block.
+    pub block_size: u64,
+    /// Kind of the checksums.
+    pub checksum: &'static str,
+    /// Bytes under one checksum.
+    pub bytes_per_checksum: u64,
+    /// Block groups.
+    pub groups: u64,
+    /// Internal blocks, those of length 0 not counted.
+    pub blocks: u64,
+}
+
+impl FolderReport {
+    /// What is known of a folder.
+    #[must_use]
+    pub fn new(folder: &Folder) -> Self {
+        let geometry = folder.geometry();
+        Self {
+            path: folder.path().display().to_string(),
+            form: match folder.form() {
+                Form::Own => "own",
+                Form::Datanode(_) => "datanode",
+            },
+            manifest: folder.manifest().is_some(),
+            name: folder.manifest().and_then(|manifest| manifest.name.clone()),
+            size: geometry.size(),
+            policy: geometry.policy().to_string(),
+            block_size: geometry.block_size(),
+            checksum: folder.sum_kind().name(),
+            bytes_per_checksum: folder.sum_kind().bytes_per_checksum() as u64,
+            groups: geometry.groups(),
+            blocks: geometry.blocks(),
+        }
+    }
+}
+
+/// What `encode` did.
+#[derive(Clone, Debug, Serialize)]
+pub struct EncodeReport {
+    /// The folder written.
+    pub folder: FolderReport,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// Bytes written, checksums included.
+    pub bytes_written: u64,
+}
+
+/// What `verify` found or `repair` did.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckReport {
+    /// The folder.
+    pub folder: FolderReport,
+    /// `verify`: how it is. `repair`: how it is now (with `--dry-run`: how it is).
+    pub verdict: Condition,
+    /// Whether parity was checked against data.
+    pub deep: bool,
+    /// Whether nothing was to be written (`verify` writes nothing in any case).
+    pub dry_run: bool,
+    /// Blocks that were whole from the beginning.
+    pub blocks_whole: u64,
+    /// Blocks that were not: each is in `damaged_blocks`.
+    pub blocks_damaged: u64,
+    /// The blocks with something wrong.
+    pub damaged_blocks: Vec<BlockReport>,
+    /// Ranges in which blocks with right sums disagree and it cannot be told which is wrong.
+    pub disagreements: Vec<Disagreement>,
+    /// What was not looked at.
+    pub not_checked: Vec<String>,
+    /// What else there is to know.
+    pub notes: Vec<String>,
+}
+
+/// A block with something wrong.
+#[derive(Clone, Debug, Serialize)]
+pub struct BlockReport {
+    /// Number of its group.
+    pub group: u64,
+    /// Its index in the group.
+    pub unit: usize,
+    /// `data` or `parity`.
+    pub role: &'static str,
+    /// Name of its file.
+    pub file: String,
+    /// How it is (was, before it was repaired).
+    pub condition: Condition,
+    /// What is wrong with its files as a whole.
+    pub findings: Vec<FindingReport>,
+    /// Ranges that are wrong or not there.
+    #[serde(skip_serializing_if = "RangesReport::is_empty")]
+    pub damaged: RangesReport,
+    /// Of these, ranges that are wrong although their sums agree.
+    #[serde(skip_serializing_if = "RangesReport::is_empty")]
+    pub damaged_with_right_sums: RangesReport,
+    /// Ranges that are right, but whose sums are missing or wrong.
+    #[serde(skip_serializing_if = "RangesReport::is_empty")]
+    pub wrong_sums: RangesReport,
+    /// Ranges that no sum of the right `.meta` file and no spare unit prove.
+    #[serde(skip_serializing_if = "RangesReport::is_empty")]
+    pub unproven: RangesReport,
+    /// Ranges that cannot be rebuilt.
+    #[serde(skip_serializing_if = "RangesReport::is_empty")]
+    pub lost: RangesReport,
+    /// What `repair` did with it.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+}
+
+impl BlockReport {
+    /// Adds what was found in its chunks.
+    #[must_use]
+    pub fn with_tally(mut self, tally: &UnitTally) -> Self {
+        let mut unproven = tally.plausible.clone();
+        unproven.add_all(&tally.blind);
+        let mut lost = tally.lost.clone();
+        lost.add_all(&tally.contradicted);
+        self.damaged = (&tally.damaged).into();
+        self.damaged_with_right_sums = (&tally.refuted).into();
+        self.wrong_sums = (&tally.wrong_sums).into();
+        self.unproven = (&unproven).into();
+        self.lost = (&lost).into();
+        self
+    }
+}
+
+/// Something wrong with a file as a whole.
+#[derive(Clone, Debug, Serialize)]
+pub struct FindingReport {
+    /// Its kind and numbers.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// The same as a sentence.
+    pub message: String,
+}
+
+impl From<&Finding> for FindingReport {
+    fn from(finding: &Finding) -> Self {
+        Self { finding: finding.clone(), message: finding.to_string() }
+    }
+}
+
+/// Byte ranges of a block.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RangesReport {
+    /// Bytes in all of them.
+    pub bytes: u64,
+    /// `[start, end]`, the end not included.
+    pub ranges: Vec<[u64; 2]>,
+    /// Bytes in ranges that are not listed because there are too many.
+    pub bytes_not_listed: u64,
+}
+
+impl RangesReport {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+}
+
+impl From<&Ranges> for RangesReport {
+    fn from(ranges: &Ranges) -> Self {
+        Self {
+            bytes: ranges.bytes(),
+            ranges: ranges.iter().map(|range| [range.start, range.end]).collect(),
+            bytes_not_listed: ranges.not_listed(),
+        }
+    }
+}
+
+/// Ranges of the internal blocks of a group in which blocks with right sums disagree.
+#[derive(Clone, Debug, Serialize)]
+pub struct Disagreement {
+    /// Number of the group.
+    pub group: u64,
+    /// The ranges.
+    pub ranges: RangesReport,
+}
+
+/// What `decode` did.
+#[derive(Clone, Debug, Serialize)]
+pub struct DecodeReport {
+    /// The folder read.
+    pub folder: FolderReport,
+    /// The file written, `-` for standard output.
+    pub file: String,
+    /// First byte of the content that was written.
+    pub start: u64,
+    /// One past the last.
+    pub end: u64,
+    /// How it is known that the bytes are right.
+    pub proof: Proof,
+    /// SHA-256 of the whole content, where it was compared.
+    pub sha256: Option<String>,
+    /// Blocks parts of which were rebuilt on the way.
+    pub healed_blocks: Vec<HealedBlock>,
+    /// What else there is to know.
+    pub notes: Vec<String>,
+}
+
+/// How it is known that decoded bytes are right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// The SHA-256 of the whole content is that of the manifest.
+    Sha256,
+    /// Every chunk used had a right checksum.
+    Checksums,
+    /// Some chunk was used that nothing proves.
+    None,
+}
+
+/// A block parts of which were not good when it was decoded.
+#[derive(Clone, Debug, Serialize)]
+pub struct HealedBlock {
+    /// Number of its group.
+    pub group: u64,
+    /// Its index in the group.
+    pub unit: usize,
+    /// Name of its file.
+    pub file: String,
+    /// What was computed from other blocks.
+    pub rebuilt: RangesReport,
+    /// What was used or computed without proof.
+    #[serde(skip_serializing_if = "RangesReport::is_empty")]
+    pub unproven: RangesReport,
+}
+
+/// What `info` shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct InfoReport {
+    /// The architecture that this build is for.
+    pub architecture: &'static str,
+    /// The CPU's maker.
+    pub vendor: Option<String>,
+    /// The CPU's name.
+    pub cpu: Option<String>,
+    /// The CPU's family and model.
+    pub family_model: Option<[u32; 2]>,
+    /// Cores that this process may use.
+    pub cores: usize,
+    /// Features that kernels may use.
+    pub features: Vec<&'static str>,
+    /// Its caches.
+    pub caches: Vec<CacheReport>,
+    /// Kernels that can run here, best first.
+    pub kernels: Vec<&'static str>,
+    /// The kernel chosen.
+    pub kernel: &'static str,
+    /// Whether the environment variable `RESTRIPE_KERNEL` chose it.
+    pub kernel_forced: bool,
+}
+
+/// A cache of the first core.
+#[derive(Clone, Debug, Serialize)]
+pub struct CacheReport {
+    /// 1 is the nearest to the core.
+    pub level: u32,
+    /// `data` (unified caches too) or `instructions`.
+    pub holds: &'static str,
+    /// Its size.
+    pub bytes: u64,
+    /// Cores that share it.
+    pub shared_by: u32,
+}
+
+/// What `matrix` shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct MatrixReport {
+    /// Kind of the matrix.
+    pub kind: &'static str,
+    /// Data units.
+    pub data_units: usize,
+    /// Parity units.
+    pub parity_units: usize,
+    /// Whether any k units give back the rest, or why not.
+    pub mds: String,
+    /// The parity rows, two hex digits a coefficient.
+    pub rows: Vec<String>,
+}
+
+/// Why a command could not do its work.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorReport {
+    /// What failed, at which file and byte.
+    pub message: String,
+    /// What to do.
+    pub advice: Option<String>,
+}
+
+impl From<&Failure> for ErrorReport {
+    fn from(failure: &Failure) -> Self {
+        Self { message: failure.to_string(), advice: failure.advice() }
+    }
+}
