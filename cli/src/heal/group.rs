@@ -292,6 +292,8 @@ impl Unit {
         if span.is_empty() {
             return;
         }
+        // Past the unit's end there is nothing to read, and nothing that could be absent.
+        let columns = columns.start..columns.start + span.len().div_ceil(tile.chunk);
         let Some(data) = &self.data else {
             mark(tile, index, columns, Found::Absent);
             return;
@@ -319,36 +321,20 @@ impl Unit {
     /// Marks columns whose bytes are read as far as byte `got` of the tile.
     fn judge(&self, tile: &mut Tile<'_>, index: usize, columns: Range<usize>, got: usize) {
         let wanted = tile.unit_span(index, &columns);
-        let mut stored = Vec::new();
+        let (mut stored, mut computed, mut good) = (Vec::new(), Vec::new(), Found::Good);
         if let Some(sums) = &self.sums {
-            let count = wanted.len().div_ceil(tile.chunk);
-            stored = sums.read(tile.start + wanted.start as u64, count);
-        }
-        let computed = match &self.sums {
-            Some(sums) => sums.kind.sums(&tile.bytes[index][wanted.clone()]),
-            None => Vec::new(),
-        };
-        let good = match &self.sums {
-            Some(Sums { trusted: false, .. }) => Found::SelfConsistent,
-            _ => Found::Good,
-        };
-        if got >= wanted.end
-            && stored.len() == computed.len()
-            && stored == computed
-            && self.sums.is_some()
-        {
-            let present = columns.start..columns.start + wanted.len().div_ceil(tile.chunk);
-            mark(tile, index, present, good);
-            return;
-        }
-        let width = sums::SUM_LEN;
-        for (number, column) in columns.enumerate() {
-            let span = tile.unit_span(index, &(column..column + 1));
-            if span.is_empty() {
-                break;
+            stored = sums.read(tile.start + wanted.start as u64, columns.len());
+            computed = sums.kind.sums(&tile.bytes[index][wanted.clone()]);
+            if !sums.trusted {
+                good = Found::SelfConsistent;
             }
-            let sum = number * width..(number + 1) * width;
-            let found = if span.end > got {
+            if got >= wanted.end && stored == computed {
+                return mark(tile, index, columns, good);
+            }
+        }
+        for (number, column) in columns.enumerate() {
+            let sum = number * sums::SUM_LEN..(number + 1) * sums::SUM_LEN;
+            let found = if tile.unit_span(index, &(column..column + 1)).end > got {
                 Found::Absent
             } else {
                 match stored.get(sum.clone()) {
