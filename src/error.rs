@@ -224,6 +224,50 @@ pub enum Error {
         expected: &'static str,
     },
 
+    /// Bytes that should hold a message of HDFS's transfer protocol do not.
+    #[error("{message}, byte {offset}: {reason}")]
+    Message {
+        /// Which message ("OpReadBlockProto").
+        message: &'static str,
+        /// Where in it; its length where something is missing.
+        offset: usize,
+        /// What is wrong there.
+        reason: &'static str,
+    },
+
+    /// A packet that cannot be: a number that no packet has, or lengths that do not agree.
+    #[error("packet: its {field} is {got}, expected {expected}")]
+    Packet {
+        /// The field ("data length").
+        field: &'static str,
+        /// What it holds.
+        got: i64,
+        /// What it may hold.
+        expected: &'static str,
+    },
+
+    /// A packet that does not have the number that comes next.
+    #[error("packet {got} came where packet {expected} comes next")]
+    PacketNumber {
+        /// Its number.
+        got: i64,
+        /// The number after that of the packet before.
+        expected: i64,
+    },
+
+    /// A packet that may not come after those before it.
+    #[error("packet {seqno}: its {field} is {got}, expected {expected}")]
+    PacketOrder {
+        /// The packet's number.
+        seqno: i64,
+        /// The field ("offset").
+        field: &'static str,
+        /// What it holds.
+        got: u64,
+        /// What it would have to hold.
+        expected: u64,
+    },
+
     /// `RESTRIPE_KERNEL`, or a caller, names a kernel that is unknown or that this CPU lacks.
     #[error("kernel {name:?} is {}; available here: {available}", if *known { "not supported by this CPU" } else { "unknown" })]
     KernelUnavailable {

@@ -1,0 +1,372 @@
+//! Packets out of a stream of bytes, however it is cut; reads nothing itself.
+
+use alloc::vec::Vec;
+
+use super::PacketHeader;
+use crate::checksum::ChunkedChecksum;
+use crate::{Error, Result};
+
+/// Room that is made at once; past it, room grows with the bytes that have come.
+const EAGER_ROOM: usize = 128 << 10;
+
+/// A packet, borrowed from its reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// Its header.
+    pub header: PacketHeader,
+    /// The checksums of the data's chunks, big-endian.
+    pub checksums: &'a [u8],
+    /// The data.
+    pub data: &'a [u8],
+}
+
+/// Reads packets from bytes that come in pieces of any size.
+///
+/// It never asks for more than the packet at hand and the fixed part of the next: what a reader
+/// of a socket wants, since hardly a byte is then moved twice.
+///
+/// Every length is checked as soon as it is there, and lengths that do not agree with each other
+/// or with the checksums are refused. Memory follows the bytes that came, not the lengths that
+/// were announced: at most 128 KiB or twice those bytes, 16 MiB in all.
+///
+/// Which packet may follow which is the business of [`PacketSequence`](super::PacketSequence),
+/// verifying checksums the caller's.
+///
+/// ```
+/// use restripe::checksum::{ChecksumKind, ChunkedChecksum};
+/// use restripe::hdfs::{PacketHeader, PacketReader, PacketWriter};
+///
+/// let checksum = ChunkedChecksum::new(ChecksumKind::Crc32c, 512)?;
+/// let mut writer = PacketWriter::without_data(checksum, 1)?;
+/// let bytes = writer.frame(&PacketHeader::data(0, 0, 5), b"block")?.concat();
+///
+/// let mut reader = PacketReader::new(checksum);
+/// for byte in bytes {
+///     assert!(reader.packet().is_none());
+///     assert_eq!(reader.push(&[byte])?, 1);
+/// }
+/// let packet = reader.packet().unwrap();
+/// checksum.verify(packet.data, packet.checksums)?;
+/// assert_eq!(packet.data, b"block");
+/// # Ok::<(), restripe::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct PacketReader {
+    checksum: ChunkedChecksum,
+    /// Its length is the room that there is; what came is in the first `filled` bytes.
+    buffer: Vec<u8>,
+    filled: usize,
+    parsed: Parsed,
+}
+
+/// As much of the packet at hand as is known.
+#[derive(Clone, Copy, Debug)]
+enum Parsed {
+    Nothing,
+    Lengths { header_end: usize, end: usize },
+    Header { header: PacketHeader, header_end: usize, data_start: usize, end: usize },
+}
+
+impl PacketReader {
+    /// A reader of packets with these checksums.
+    #[must_use]
+    pub fn new(checksum: ChunkedChecksum) -> Self {
+        Self { checksum, buffer: Vec::new(), filled: 0, parsed: Parsed::Nothing }
+    }
+
+    /// Takes bytes up to the end of the packet at hand, and says how many it took.
+    ///
+    /// None where a packet is there: [`release`](Self::release) it first.
+    ///
+    /// # Errors
+    ///
+    /// As [`advance`](Self::advance).
+    pub fn push(&mut self, bytes: &[u8]) -> Result<usize> {
+        let mut taken = 0;
+        while taken < bytes.len() && self.packet().is_none() {
+            // Not the room for what follows the packet: that is the caller's to keep.
+            let wanted = self.wanted() - self.filled;
+            let space = self.space();
+            let count = space.len().min(wanted).min(bytes.len() - taken);
+            space[..count].copy_from_slice(&bytes[taken..taken + count]);
+            taken += count;
+            self.advance(count)?;
+        }
+        Ok(taken)
+    }
+
+    /// Where the next bytes belong; read into it and then [`advance`](Self::advance).
+    ///
+    /// Empty exactly where a packet is there. It may reach past the packet's end, into the next
+    /// packet's lengths and header.
+    pub fn space(&mut self) -> &mut [u8] {
+        if self.packet().is_some() {
+            return &mut [];
+        }
+        let wanted = self.wanted().saturating_add(PacketHeader::MAX_LEN);
+        let allowed = EAGER_ROOM.max(self.filled.saturating_mul(2));
+        if self.buffer.len() < wanted && self.buffer.len() <= self.filled.max(allowed) {
+            self.buffer.resize(wanted.min(allowed).max(self.buffer.len()), 0);
+        }
+        let end = wanted.min(self.buffer.len());
+        &mut self.buffer[self.filled..end]
+    }
+
+    /// Takes the first `count` bytes of [`space`](Self::space) for received.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Packet`] for lengths that no packet has or that do not agree with each other,
+    /// and as [`PacketHeader::decode`]; [`Error::Count`] for more bytes than there was room for.
+    /// No packet comes after an error.
+    pub fn advance(&mut self, count: usize) -> Result<()> {
+        let room = self.buffer.len() - self.filled;
+        if count > room {
+            return Err(Error::Count { what: "bytes received", expected: room, got: count });
+        }
+        self.filled += count;
+        self.parse()
+    }
+
+    /// The packet at hand, where all of it is there.
+    #[must_use]
+    pub fn packet(&self) -> Option<Packet<'_>> {
+        match self.parsed {
+            Parsed::Header { header, header_end, data_start, end } if end <= self.filled => {
+                Some(Packet {
+                    header,
+                    checksums: &self.buffer[header_end..data_start],
+                    data: &self.buffer[data_start..end],
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Lets go of the packet at hand; what came after it begins the next. Without a packet it
+    /// does nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`advance`](Self::advance), of the next packet.
+    pub fn release(&mut self) -> Result<()> {
+        if self.packet().is_none() {
+            return Ok(());
+        }
+        let end = self.wanted();
+        self.buffer.copy_within(end..self.filled, 0);
+        self.filled -= end;
+        self.parsed = Parsed::Nothing;
+        self.parse()
+    }
+
+    /// What came after the packet at hand; all that came where there is none.
+    ///
+    /// After the last packet of a block this is the beginning of whatever the peer says next.
+    #[must_use]
+    pub fn rest(&self) -> &[u8] {
+        let start = if self.packet().is_some() { self.wanted() } else { 0 };
+        &self.buffer[start..self.filled]
+    }
+
+    /// Bytes of the packet at hand that are there, and all that it has as far as is known: for
+    /// the report of a peer that stopped.
+    #[must_use]
+    pub fn progress(&self) -> (usize, usize) {
+        (self.filled.min(self.wanted()), self.wanted())
+    }
+
+    /// Bytes up to the end of what is known of the packet at hand.
+    fn wanted(&self) -> usize {
+        match self.parsed {
+            Parsed::Nothing => PacketHeader::LENGTHS_LEN,
+            Parsed::Lengths { header_end, .. } => header_end,
+            Parsed::Header { end, .. } => end,
+        }
+    }
+
+    fn parse(&mut self) -> Result<()> {
+        let filled = &self.buffer[..self.filled];
+        if let (Parsed::Nothing, Some(&[a, b, c, d, e, f])) = (self.parsed, filled.first_chunk()) {
+            let packet_len = i32::from_be_bytes([a, b, c, d]);
+            let header_len = i16::from_be_bytes([e, f]);
+            self.parsed = check_lengths(packet_len, header_len)?;
+        }
+        if let Parsed::Lengths { header_end, end } = self.parsed
+            && let Some(header) = filled.get(PacketHeader::LENGTHS_LEN..header_end)
+        {
+            let header = PacketHeader::decode(header)?;
+            let data_start = self.check_payload(&header, end - header_end)? + header_end;
+            self.parsed = Parsed::Header { header, header_end, data_start, end };
+        }
+        Ok(())
+    }
+
+    /// The length of the checksums, where header and payload agree on it.
+    fn check_payload(&self, header: &PacketHeader, payload: usize) -> Result<usize> {
+        let data_len = header.data_len as usize;
+        let sums_len = self.checksum.sums_len(header.data_len.into())?;
+        let expected = sums_len.saturating_add(header.data_len.into());
+        if expected != payload as u64 {
+            return Err(Error::Packet {
+                field: "length less that of the data",
+                got: payload as i64 - i64::from(header.data_len),
+                expected: "that of the checksums of the data",
+            });
+        }
+        Ok(payload - data_len)
+    }
+}
+
+fn check_lengths(packet_len: i32, header_len: i16) -> Result<Parsed> {
+    let refused = |field, got: i64, expected| Err(Error::Packet { field, got, expected });
+    let Some(payload) = usize::try_from(packet_len).ok().and_then(|len| len.checked_sub(4)) else {
+        return refused("length", packet_len.into(), "4 or more");
+    };
+    let Some(header_len) = usize::try_from(header_len).ok().filter(|&len| len > 0) else {
+        return refused("header length", header_len.into(), "1 or more");
+    };
+    // As Hadoop counts: the packet's length has the four bytes for itself in it.
+    let total = payload + 4 + header_len;
+    if total > PacketHeader::MAX_PACKET_LEN {
+        return refused("length with its header", total as i64, "at most 16777216");
+    }
+    let header_end = PacketHeader::LENGTHS_LEN + header_len;
+    Ok(Parsed::Lengths { header_end, end: header_end + payload })
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::checksum::ChecksumKind;
+    use crate::hdfs::PacketWriter;
+
+    fn checksum() -> ChunkedChecksum {
+        ChunkedChecksum::new(ChecksumKind::Crc32c, 512).unwrap()
+    }
+
+    fn packet(header: &PacketHeader, data: &[u8]) -> Vec<u8> {
+        PacketWriter::without_data(checksum(), 1000).unwrap().frame(header, data).unwrap().concat()
+    }
+
+    #[test]
+    fn a_reader_asks_for_the_packet_at_hand_and_one_more_header() {
+        let bytes = packet(&PacketHeader::data(0, 0, 1000), &[7; 1000]);
+        let mut reader = PacketReader::new(checksum());
+        assert_eq!(reader.space().len(), 6 + 33);
+        reader.space()[..39].copy_from_slice(&bytes[..39]);
+        reader.advance(39).unwrap();
+        assert_eq!(reader.space().len(), bytes.len() - 39 + 33);
+        assert_eq!(reader.progress(), (39, bytes.len()));
+    }
+
+    #[test]
+    fn what_comes_behind_a_packet_begins_the_next() {
+        let first = packet(&PacketHeader::data(0, 0, 3), b"abc");
+        let second = packet(&PacketHeader::last(3), &[]);
+        let stream = [&first[..], &second, b"and more"].concat();
+        let mut reader = PacketReader::new(checksum());
+        let mut offset = 0;
+        while reader.packet().is_none() {
+            let space = reader.space();
+            let count = space.len().min(stream.len() - offset);
+            space[..count].copy_from_slice(&stream[offset..offset + count]);
+            reader.advance(count).unwrap();
+            offset += count;
+        }
+        assert_eq!(reader.packet().unwrap().data, b"abc");
+        assert_eq!(reader.rest(), &stream[first.len()..offset]);
+        assert!(reader.space().is_empty());
+        reader.release().unwrap();
+        reader.push(&stream[offset..]).unwrap();
+        assert_eq!(reader.packet().unwrap().header, PacketHeader::last(3));
+    }
+
+    #[test]
+    fn push_takes_one_packet_and_leaves_the_rest_to_its_caller() {
+        let first = packet(&PacketHeader::data(0, 0, 3), b"abc");
+        let stream = [&first[..], &first].concat();
+        let mut reader = PacketReader::new(checksum());
+        assert_eq!(reader.push(&stream), Ok(first.len()));
+        assert_eq!(reader.push(&stream[first.len()..]), Ok(0));
+        assert_eq!(reader.rest(), b"");
+        reader.release().unwrap();
+        assert_eq!(reader.push(&stream[first.len()..]), Ok(first.len()));
+        assert_eq!(reader.packet().unwrap().data, b"abc");
+    }
+
+    #[test]
+    fn hostile_lengths_are_refused_before_any_room_is_made_for_them() {
+        for (lengths, field, got) in [
+            ([0, 0, 0, 3, 0, 25], "length", 3),
+            ([0xFF, 0xFF, 0xFF, 0xFF, 0, 25], "length", -1),
+            ([0x80, 0, 0, 0, 0, 25], "length", i64::from(i32::MIN)),
+            ([0, 0, 0, 4, 0, 0], "header length", 0),
+            ([0, 0, 0, 4, 0xFF, 0xFF], "header length", -1),
+            ([0x7F, 0xFF, 0xFF, 0xFF, 0, 25], "length with its header", 0x7FFF_FFFF + 25),
+            ([1, 0, 0, 0, 0, 1], "length with its header", (16 << 20) + 1),
+        ] {
+            let mut reader = PacketReader::new(checksum());
+            let error = reader.push(&lengths).unwrap_err();
+            assert!(
+                matches!(error, Error::Packet { field: named, got: told, .. } if (named, told) == (field, got)),
+                "{lengths:?}: {error}"
+            );
+            assert!(reader.buffer.len() < 100);
+        }
+    }
+
+    #[test]
+    fn room_follows_the_bytes_that_came_and_not_the_length_announced() {
+        let data_len = (16 << 20) - 25 - 4;
+        let none = ChunkedChecksum::new(ChecksumKind::Null, 512).unwrap();
+        let header = PacketHeader::data(0, 0, data_len).encode(0);
+        let mut reader = PacketReader::new(none);
+        reader.push(header.as_ref()).unwrap();
+        let mut came = 0;
+        while reader.packet().is_none() {
+            let space = reader.space();
+            assert!(!space.is_empty());
+            let count = space.len().min(9999);
+            space[..count].fill(1);
+            reader.advance(count).unwrap();
+            came += count;
+            assert!(reader.buffer.len() <= EAGER_ROOM.max(2 * (came + 31)), "{came}");
+        }
+        let packet = reader.packet().unwrap();
+        assert!(
+            packet.data.len() == data_len as usize && packet.data.iter().all(|&byte| byte == 1)
+        );
+    }
+
+    #[test]
+    fn lengths_that_do_not_agree_are_refused() {
+        for (data_len, sums_len) in [(512, 0), (512, 8), (513, 4), (0, 4), (1, 3), (600, 512)] {
+            let header = PacketHeader::data(0, 0, data_len).encode(sums_len);
+            let error = PacketReader::new(checksum()).push(header.as_ref()).unwrap_err();
+            assert!(
+                matches!(error, Error::Packet { got, .. } if got == i64::from(sums_len)),
+                "{data_len} {sums_len}: {error}"
+            );
+        }
+        // More data than the packet has bytes.
+        let mut bytes = PacketHeader::data(0, 0, 10).encode(4).as_ref().to_vec();
+        bytes[27..31].copy_from_slice(&i32::MAX.to_le_bytes());
+        assert!(matches!(
+            PacketReader::new(checksum()).push(&bytes),
+            Err(Error::Packet { got, .. }) if got == 14 - i64::from(i32::MAX)
+        ));
+    }
+
+    #[test]
+    fn more_bytes_than_there_was_room_for_are_refused() {
+        let mut reader = PacketReader::new(checksum());
+        let room = reader.space().len();
+        assert_eq!(
+            reader.advance(room + 1),
+            Err(Error::Count { what: "bytes received", expected: room, got: room + 1 })
+        );
+        assert_eq!(reader.push(&[0; 3]), Ok(3));
+    }
+}
