@@ -14,6 +14,8 @@ pub mod gf8;
 pub mod hdfs;
 pub mod kernel;
 pub mod layout;
+#[cfg(feature = "net")]
+pub mod net;
 
 #[cfg(feature = "wide")]
 pub use codec::WideReedSolomon;

@@ -19,7 +19,7 @@ pub struct ReadBlock {
     pub client_name: String,
     /// First byte of the block wanted.
     pub offset: u64,
-    /// Bytes wanted.
+    /// Bytes wanted, or [`TO_THE_END`](Self::TO_THE_END).
     pub len: u64,
     /// Whether the checksums are wanted with them; they are unless said otherwise.
     pub send_checksums: bool,
@@ -28,6 +28,10 @@ pub struct ReadBlock {
 }
 
 impl ReadBlock {
+    /// The length that stands for all there is: -1 as a datanode in Java reads it, which takes
+    /// any negative length so.
+    pub const TO_THE_END: u64 = u64::MAX;
+
     /// To read `len` bytes from byte `offset` on, with their checksums.
     #[must_use]
     pub fn new(
