@@ -126,7 +126,7 @@ impl<'a> BlockSender<'a> {
         let end = end.ok_or(Error::Range { block: replica.id(), offset, len, block_len })?;
 
         let checksum = packet_checksum(replica.checksum(), options.send_checksums)?;
-        let chunk = replica.checksum().bytes_per_checksum() as u64;
+        let chunk = checksum.bytes_per_checksum() as u64;
         let start = offset - offset % chunk;
         // Beyond 64 bits there is no block.
         let end = end.checked_next_multiple_of(chunk).unwrap_or(block_len).min(block_len);
@@ -273,7 +273,8 @@ impl<'a> BlockSender<'a> {
     }
 }
 
-/// The checksums of the packets of a replica with `checksum`.
+/// The checksums of the packets of a replica with `checksum`. Chunks of the replica, where it has
+/// checksums, are chunks of the packets.
 fn packet_checksum(checksum: ChunkedChecksum, send_checksums: bool) -> Result<ChunkedChecksum> {
     // Without checksums the chunk's length means nothing, and may be more than a packet holds.
     const WITHOUT_CHECKSUMS: usize = 512;
