@@ -3,7 +3,6 @@
 
 #![cfg(feature = "hdfs")]
 
-#[allow(dead_code)]
 #[path = "common/blocks.rs"]
 mod blocks;
 mod common;
