@@ -14,6 +14,12 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// One that shows nothing.
+    #[must_use]
+    pub fn hidden() -> Self {
+        Self { bar: ProgressBar::hidden() }
+    }
+
     /// A bar up to `total` bytes, or a counter where the total is not known.
     #[must_use]
     pub fn new(output: &Output, what: &'static str, total: Option<u64>) -> Self {

@@ -67,7 +67,7 @@ fn a_truncated_block_lacks_the_chunks_past_its_end() {
 #[test]
 fn past_its_end_a_missing_block_is_still_known_to_be_zero() {
     let encoded = encoded();
-    // Group 1: unit 0 and the parity have 32 KiB and more, units 1 and 2 end before.
+    // Group 1: unit 0 and the parity units have two cells, units 1 and 2 end before.
     for unit in [1, 2] {
         fs::remove_file(encoded.block(1, unit)).unwrap();
     }
@@ -176,7 +176,7 @@ fn blocks_of_another_encode_are_not_used_to_rebuild_others() {
     let (decoded, bytes) = encoded.decode();
     decoded.expect(4);
     assert_eq!(bytes, None);
-    let repaired = encoded.repair().expect(5);
+    let repaired = encoded.repair().expect(4);
     assert_eq!(block(&repaired.json(), 0, 0)["action"], "left-alone");
     assert!(files(&encoded.folder()) == before);
 }

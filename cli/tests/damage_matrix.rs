@@ -115,13 +115,15 @@ fn check(encoded: &Encoded, seed: u64, most: u64, data_only: bool) -> [bool; 3] 
         assert!(now.get(name) == damaged.get(name), "{say}: {name} beyond repair was changed");
     }
     if !expected.beyond_repair.is_empty() {
-        // Data without sums may be right or not: that is said as long as nothing shows it.
+        // Blocks that contradict each other are said to, rather than lost.
         let known = |exit| exit == 4 || (exit == 5 && !data_only);
         assert!(known(exit), "{say}: {}", verified.text());
         assert!(known(repaired.exit), "{say}: {}", repaired.text());
     } else if data_only {
         assert!(expected.repairable, "{say}: of data alone the counts are exact");
     }
+    // Verify knows beforehand what repair can do.
+    assert_eq!(matches!(exit, 0 | 3), repaired.exit == 0, "{say}: {}", repaired.text());
     [expected.whole, expected.repairable, !expected.beyond_repair.is_empty()]
 }
 

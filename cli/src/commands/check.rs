@@ -9,10 +9,9 @@ use crate::exit::Exit;
 use crate::failure::Result;
 use crate::folder::{Folder, remove_leftovers};
 use crate::heal::group::Group;
-use crate::heal::healer::Options;
-use crate::heal::pass::{self, PassBudget};
-use crate::heal::tally::{Condition, GroupTally};
-use crate::mend::{self, Outcome, Reason, Terms};
+use crate::heal::pass::PassBudget;
+use crate::heal::tally::Condition;
+use crate::mend::{self, Mended, Outcome, Reason, Terms};
 use crate::progress::Progress;
 use crate::report::{
     BlockReport, CheckReport, Disagreement, FindingReport, FolderReport, RangesReport, Report,
@@ -22,20 +21,17 @@ use crate::unfinished::lock_folder;
 pub(super) fn verify(asked: &Verify, output: &Output) -> Result<Done> {
     let folder = Folder::open(&asked.folder, &asked.layout)?;
     let budget = budget(&folder, &asked.resources)?;
-    let options =
-        Options { rebuild_absent: false, compare: true, check_spare: false, deep: asked.deep };
+    // Verifying is repairing without writing.
+    let terms = Terms { deep: asked.deep, trust_unverified: false, durable: false, dry_run: true };
     let mut report = begin(&folder, asked.deep, true);
     let progress = Progress::new(output, "verifying", Some(folder.geometry().stored()));
     for index in 0..folder.geometry().groups() {
         let group = Group::open(&folder, index)?;
-        let tally = GroupTally::new(&group);
-        pass::run(&group, options, budget, &progress, &|tile| {
-            tally.add(tile);
-            Ok(())
-        })?;
-        add_group(&mut report, &group, &tally, None);
+        let mended = mend::run(&folder, &group, terms, budget, &progress)?;
+        add_group(&mut report, &group, &mended);
     }
     drop(progress);
+    report.damaged_blocks.iter_mut().for_each(|block| block.outcome = None);
     let exit = report.verdict.exit();
     Ok(Done::new(Report::Verify(report), exit))
 }
@@ -68,7 +64,7 @@ pub(super) fn repair(asked: &Repair, output: &Output) -> Result<Done> {
             }
             _ => false,
         });
-        add_group(&mut report, &group, &mended.tally, Some(&mended.outcomes));
+        add_group(&mut report, &group, &mended);
     }
     drop((progress, lock));
     let exit = match report.verdict.exit() {
@@ -121,27 +117,23 @@ fn begin(folder: &Folder, deep: bool, dry_run: bool) -> CheckReport {
     }
 }
 
-/// Adds a group to a report. With outcomes, the verdict is on how it is now.
-fn add_group(
-    report: &mut CheckReport,
-    group: &Group,
-    tally: &GroupTally,
-    outcomes: Option<&[Outcome]>,
-) {
+/// Adds a group to a report. The verdict is on how it is now.
+fn add_group(report: &mut CheckReport, group: &Group, mended: &Mended) {
+    let Mended { tally, outcomes } = mended;
     for (unit, files) in group.units().iter().enumerate().filter(|(_, files)| !files.is_empty()) {
         let found = tally.unit(unit);
         let findings: Vec<FindingReport> = files.findings().map(FindingReport::from).collect();
-        let condition = found.condition(!findings.is_empty(), files.digest().is_some());
-        let outcome = outcomes.map(|outcomes| outcomes[unit].clone());
-        let now = match &outcome {
-            None | Some(Outcome::WouldRebuild { .. }) => condition,
-            Some(Outcome::Verified | Outcome::Rebuilt { .. }) => Condition::Whole,
-            Some(Outcome::LeftAlone { reason }) => match reason {
+        let mut condition = found.condition(!findings.is_empty(), files.digest().is_some());
+        let now = match &outcomes[unit] {
+            Outcome::WouldRebuild { .. } => condition,
+            Outcome::Verified | Outcome::Rebuilt { .. } => Condition::Whole,
+            Outcome::LeftAlone { reason } => match reason {
                 Reason::Lost | Reason::NotInManifest => Condition::Lost,
                 Reason::Unproven | Reason::Contradicted => Condition::Undecided,
                 _ => condition.max(Condition::Repairable),
             },
         };
+        condition = condition.max(now);
         report.verdict = report.verdict.max(now);
         if condition == Condition::Whole && now == Condition::Whole {
             report.blocks_whole += 1;
@@ -161,7 +153,7 @@ fn add_group(
             wrong_sums: RangesReport::default(),
             unproven: RangesReport::default(),
             lost: RangesReport::default(),
-            outcome,
+            outcome: Some(outcomes[unit].clone()),
         };
         report.damaged_blocks.push(block.with_tally(&found));
     }

@@ -51,6 +51,9 @@ pub struct Unit {
 struct Sums {
     file: File,
     kind: SumKind,
+    /// Another kind that they may be of, where the file's header and the other files disagree: a
+    /// sum that agrees proves its chunk whatever a header says.
+    or_kind: Option<SumKind>,
     /// Nothing speaks against the file: it is the one in the manifest, or there is no manifest.
     trusted: bool,
 }
@@ -210,26 +213,19 @@ impl Unit {
         let mut header = [0; sums::HEADER_LEN];
         let read = read_at(&file, &mut header, 0).map_err(unreadable)?;
         let found = SumKind::parse(&header[..read]);
-        let usable = match found {
-            Ok(found)
-                if found.bytes_per_checksum() == kind.bytes_per_checksum() && !found.is_null() =>
-            {
-                Some(found)
-            }
-            // The sums behind a damaged header are as good as ever, if they are as many as
-            // they should be: a sum that agrees proves its chunk whatever the header says.
-            Err(_) if len == expected => Some(kind),
-            _ => None,
+        let in_manifest = match &self.digest {
+            Some(digest) => Some(digest_of(&mut file).map_err(unreadable)? == *digest),
+            None => None,
         };
-        let in_manifest = match (&self.digest, usable) {
-            (Some(digest), Some(_)) => Some(digest_of(&mut file).map_err(unreadable)? == *digest),
-            (Some(_), None) => Some(false),
-            (None, _) => None,
+        let trusted = in_manifest.unwrap_or(self.files.other_generation.is_none());
+        let same_chunks = |found: &SumKind| {
+            !found.is_null() && found.bytes_per_checksum() == kind.bytes_per_checksum()
         };
-        if let Some(kind) = usable {
-            let trusted = in_manifest.unwrap_or(self.files.other_generation.is_none());
-            self.sums = Some(Sums { file, kind, trusted });
-        }
+        self.sums = Some(match found.as_ref().ok().filter(|found| same_chunks(found)) {
+            Some(&found) if found == kind => Sums { file, kind, or_kind: None, trusted },
+            Some(&found) => Sums { file, kind: found, or_kind: Some(kind), trusted },
+            None => Sums { file, kind, or_kind: Some(kind), trusted },
+        });
         match found {
             Err(reason) => Err(Finding::MetaHeader { reason: reason.to_string() }),
             Ok(found) if found != kind => {
@@ -249,7 +245,7 @@ impl Unit {
         let mut file = tempfile::tempfile().ok()?;
         sums::write_meta(data, self.len, kind, &file).ok()?;
         let right = digest_of(&mut file).ok()? == digest;
-        right.then_some(Sums { file, kind, trusted: true })
+        right.then_some(Sums { file, kind, or_kind: None, trusted: true })
     }
 
     /// Bytes that the block should have; 0 means that there is no block.
@@ -321,27 +317,37 @@ impl Unit {
     /// Marks columns whose bytes are read as far as byte `got` of the tile.
     fn judge(&self, tile: &mut Tile<'_>, index: usize, columns: Range<usize>, got: usize) {
         let wanted = tile.unit_span(index, &columns);
-        let (mut stored, mut computed, mut good) = (Vec::new(), Vec::new(), Found::Good);
-        if let Some(sums) = &self.sums {
-            stored = sums.read(tile.start + wanted.start as u64, columns.len());
-            computed = sums.kind.sums(&tile.bytes[index][wanted.clone()]);
-            if !sums.trusted {
-                good = Found::SelfConsistent;
+        let Some(sums) = &self.sums else {
+            for column in columns {
+                let whole = tile.unit_span(index, &(column..column + 1)).end <= got;
+                mark(
+                    tile,
+                    index,
+                    column..column + 1,
+                    if whole { Found::NoSum } else { Found::Absent },
+                );
             }
-            if got >= wanted.end && stored == computed {
-                return mark(tile, index, columns, good);
-            }
+            return;
+        };
+        let good = if sums.trusted { Found::Good } else { Found::SelfConsistent };
+        let stored = sums.read(tile.start + wanted.start as u64, columns.len());
+        let computed = sums.kind.sums(&tile.bytes[index][wanted.clone()]);
+        if got >= wanted.end && stored == computed {
+            return mark(tile, index, columns, good);
         }
         for (number, column) in columns.enumerate() {
+            let span = tile.unit_span(index, &(column..column + 1));
             let sum = number * sums::SUM_LEN..(number + 1) * sums::SUM_LEN;
-            let found = if tile.unit_span(index, &(column..column + 1)).end > got {
-                Found::Absent
-            } else {
-                match stored.get(sum.clone()) {
-                    None => Found::NoSum,
-                    Some(stored) if *stored == computed[sum] => good,
-                    Some(_) => Found::Disputed,
-                }
+            let found = match stored.get(sum.clone()) {
+                _ if span.end > got => Found::Absent,
+                None => Found::NoSum,
+                Some(stored) if *stored == computed[sum] => good,
+                Some(stored) => match sums.or_kind {
+                    Some(kind) if kind.sums(&tile.bytes[index][span]) == stored => good,
+                    // Sums of nobody knows what kind say nothing against their data.
+                    Some(_) => Found::NoSum,
+                    None => Found::Disputed,
+                },
             };
             mark(tile, index, column..column + 1, found);
         }

@@ -158,9 +158,7 @@ impl<'a> Healer<'a> {
 
     fn heal_run(&mut self, tile: &mut Tile<'_>, run: &Run) -> Result<()> {
         if run.contradicted {
-            for unit in run.need.iter() {
-                tile.marks.set_fate(unit, run.columns.clone(), Fate::Contradicted);
-            }
+            self.give_up(tile, run.columns.clone(), run, Fate::Contradicted);
             return Ok(());
         }
         if run.good.len() >= self.code.data_units() {
@@ -170,17 +168,7 @@ impl<'a> Healer<'a> {
         let plausible = run.good.union(&run.plausible);
         let all = plausible.union(&run.blind);
         if all.len() < self.code.data_units() {
-            for unit in run.need.iter() {
-                // What is there without proof is not lost by that.
-                let fate = if run.plausible.contains(unit) {
-                    Fate::Kept(Trust::Plausible)
-                } else if run.blind.contains(unit) {
-                    Fate::Kept(Trust::Blind)
-                } else {
-                    Fate::Lost
-                };
-                tile.marks.set_fate(unit, run.columns.clone(), fate);
-            }
+            self.give_up(tile, run.columns.clone(), run, Fate::Lost);
             return Ok(());
         }
         // With one unit more than needed parity proves what no sum does.
@@ -230,10 +218,22 @@ impl<'a> Healer<'a> {
             let trust = if agree { Trust::Proven } else { Trust::Plausible };
             return self.rebuild(tile, columns, &run.need, &Sources { units: *plausible, trust });
         }
-        for unit in run.need.iter() {
-            tile.marks.set_fate(unit, columns.clone(), Fate::Contradicted);
-        }
+        self.give_up(tile, columns, run, Fate::Contradicted);
         Ok(())
+    }
+
+    /// Marks what cannot be rebuilt. A chunk that is there without proof is not lost by that,
+    /// and where units disagree the digest in the manifest will tell whether it is right.
+    fn give_up(&self, tile: &mut Tile<'_>, columns: Range<usize>, run: &Run, fate: Fate) {
+        for unit in run.need.iter() {
+            let told = fate == Fate::Lost || self.group.units()[unit].digest().is_some();
+            let fate = match (run.plausible.contains(unit), run.blind.contains(unit)) {
+                (true, _) if told => Fate::Kept(Trust::Plausible),
+                (_, true) if told => Fate::Kept(Trust::Blind),
+                _ => fate,
+            };
+            tile.marks.set_fate(unit, columns.clone(), fate);
+        }
     }
 
     /// Puts right what is needed from the sources.

@@ -72,16 +72,19 @@ impl UnitTally {
         .all(|ranges| ranges.is_empty())
     }
 
-    /// The condition of a block of which this was found. `in_manifest`: the manifest has its
-    /// digest, so that what rests on little can be proved once it is rebuilt.
+    /// Whether something of it is not proved by the right sums or by parity.
     #[must_use]
-    pub fn condition(&self, has_findings: bool, in_manifest: bool) -> Condition {
+    pub fn rests_on_little(&self) -> bool {
+        !self.plausible.is_empty() || !self.blind.is_empty()
+    }
+
+    /// The condition of a block of which this was found. `provable`: the manifest has its digest,
+    /// so that what rests on little is proved or disproved once it is rebuilt.
+    #[must_use]
+    pub fn condition(&self, has_findings: bool, provable: bool) -> Condition {
         if !self.lost.is_empty() {
             Condition::Lost
-        } else if !self.blind.is_empty()
-            || !self.contradicted.is_empty()
-            || (!self.plausible.is_empty() && !in_manifest)
-        {
+        } else if !self.contradicted.is_empty() || (self.rests_on_little() && !provable) {
             Condition::Undecided
         } else if has_findings || !self.is_empty() {
             Condition::Repairable

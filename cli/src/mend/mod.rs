@@ -20,6 +20,7 @@ use crate::heal::tally::GroupTally;
 use crate::io::sync_folder;
 use crate::progress::Progress;
 
+mod prove;
 mod unit;
 
 use unit::UnitMend;
@@ -125,7 +126,10 @@ pub fn run(
         units.iter().for_each(|unit| unit.take(tile));
         Ok(())
     })?;
-    let outcomes = finish_all(&units, budget.workers);
+    let mut outcomes = finish_all(&units, budget.workers);
+    if terms.dry_run {
+        prove::run(group, &tally, terms, budget, &mut outcomes)?;
+    }
     let renamed = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Rebuilt { .. }));
     if renamed && terms.durable {
         sync_folder(folder.path())?;
