@@ -1,0 +1,95 @@
+//! Encoding, rebuilding and updating by code, shard size and kernel.
+//!
+//! `cargo bench --bench codes -- encode/RS-6-3` runs a part. Throughput counts data and parity
+//! bytes, as ISA-L does. An absolute figure from a shared machine is no claim: compare kernels and
+//! versions within one run.
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use restripe::{ErasureCode, KernelId, ReedSolomon};
+
+const CODES: [(usize, usize); 5] = [(3, 2), (6, 3), (10, 4), (17, 3), (50, 20)];
+const SHARD_LENS: [usize; 4] = [512, 4 << 10, 64 << 10, 1 << 20];
+
+fn shards(count: usize, len: usize) -> Vec<Vec<u8>> {
+    (0..count).map(|unit| (0..len).map(|at| (at * 31 + unit * 7) as u8).collect()).collect()
+}
+
+fn code(k: usize, m: usize, kernel: KernelId) -> ReedSolomon {
+    ReedSolomon::builder(k, m).kernel(kernel).build().expect("an MDS code")
+}
+
+/// Calls `bench` for every code, shard length and kernel with an identifier of all three.
+fn for_each(mut bench: impl FnMut(usize, usize, usize, KernelId, BenchmarkId)) {
+    for (k, m) in CODES {
+        for len in SHARD_LENS {
+            for kernel in KernelId::available() {
+                let id = BenchmarkId::new(format!("RS-{k}-{m}/{kernel}"), len);
+                bench(k, m, len, kernel, id);
+            }
+        }
+    }
+}
+
+fn encode(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("encode");
+    for_each(|k, m, len, kernel, id| {
+        let (code, data, mut parity) = (code(k, m, kernel), shards(k, len), shards(m, len));
+        group.throughput(Throughput::Bytes(((k + m) * len) as u64));
+        group.bench_function(id, |bencher| {
+            bencher.iter(|| code.encode(&data, &mut parity));
+        });
+    });
+}
+
+fn rebuild_one_data_unit(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("rebuild");
+    for_each(|k, m, len, kernel, id| {
+        let code = code(k, m, kernel);
+        let available: Vec<usize> = (1..=k).collect();
+        let plan = code.plan(&available, &[0]).expect("any k units suffice");
+        let (inputs, mut outputs) = (shards(k, len), shards(1, len));
+        group.throughput(Throughput::Bytes(((k + 1) * len) as u64));
+        group.bench_function(id, |bencher| {
+            bencher.iter(|| plan.apply(&inputs, &mut outputs));
+        });
+    });
+}
+
+fn update_one_data_unit(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("update");
+    for_each(|k, m, len, kernel, id| {
+        let (code, change, mut parity) = (code(k, m, kernel), shards(2, len), shards(m, len));
+        group.throughput(Throughput::Bytes(((m + 2) * len) as u64));
+        group.bench_function(id, |bencher| {
+            bencher.iter(|| code.update(0, &change[0], &change[1], &mut parity));
+        });
+    });
+}
+
+fn plan_from_nothing_and_from_the_cache(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("plan");
+    for (k, m) in CODES {
+        let available: Vec<usize> = (m..k + m).collect();
+        let lost: Vec<usize> = (0..m).collect();
+        let code = code(k, m, KernelId::selected().expect("a kernel of this CPU"));
+        group.bench_function(BenchmarkId::new("cached", format!("RS-{k}-{m}")), |bencher| {
+            bencher.iter(|| code.plan(&available, &lost));
+        });
+        group.bench_function(BenchmarkId::new("cold", format!("RS-{k}-{m}")), |bencher| {
+            bencher.iter_batched(
+                || ReedSolomon::new(k, m).expect("an MDS code"),
+                |code| code.plan(&available, &lost),
+                criterion::BatchSize::SmallInput,
+            );
+        });
+    }
+}
+
+criterion_group!(
+    codes,
+    encode,
+    rebuild_one_data_unit,
+    update_one_data_unit,
+    plan_from_nothing_and_from_the_cache
+);
+criterion_main!(codes);
