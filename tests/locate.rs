@@ -477,6 +477,32 @@ fn every_range_has_a_verdict_of_its_own() {
 }
 
 #[test]
+fn zeros_at_the_end_of_any_shard_need_not_be_stored() {
+    let mut random = Random(12);
+    let code = ReedSolomon::new(3, 2).unwrap();
+    let mut shards = group(&code, &[500; 3], &mut random);
+    for shard in &mut shards {
+        shard.resize(100_000, 0);
+    }
+    for cut in 0..5 {
+        let mut stored = shards.clone();
+        stored[cut].truncate(700);
+        assert_eq!(code.verify(&without(&stored, &[])), Ok(Consistency::Consistent));
+        // Damage at the beginning leaves no trace in what is computed of the rest.
+        for wrong in 0..5 {
+            stored[wrong][3] ^= 1;
+            let verdict = Verdict::Wrong { units: vec![wrong], holds_up_to: 1 };
+            for range_len in [512, 1000, 9000] {
+                let found = code.locate(&without(&stored, &[]), range_len).unwrap();
+                let expected = Location { range: 0..range_len, verdict: verdict.clone() };
+                assert_eq!(found, [expected], "unit {wrong} is wrong, {cut} is cut");
+            }
+            stored[wrong][3] ^= 1;
+        }
+    }
+}
+
+#[test]
 fn ranges_longer_than_what_is_computed_at_a_time_are_one_range() {
     let mut random = Random(8);
     for (k, m) in [(3, 2), (10, 4), (20, 40)] {

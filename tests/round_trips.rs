@@ -219,14 +219,15 @@ proptest! {
         let mut data = case.data(&mut random);
         let mut parity = parity_of(&code, &data);
         let unit = random.below(case.k);
-        // A range of one unit, replaced by bytes of another length that do not pass its end.
+        // A range of one unit, replaced by as many bytes or fewer.
         let start = random.below(case.len + 1);
         let end = start + random.below(case.len - start + 1);
         let mut whole = data[unit].clone();
         whole.resize(case.len, 0);
         let old = &whole[start..end];
         let stored = data[unit].len().clamp(start, end);
-        let new_len = random.below(end - start + 1);
+        let is_full = random.below(2) == 0;
+        let new_len = if is_full { end - start } else { random.below(end - start + 1) };
         let new = random.bytes(new_len);
         // Zeros at the end of what was stored may be left out.
         let old = &old[..stored - start];
