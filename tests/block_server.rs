@@ -150,7 +150,7 @@ fn write_whole(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
+    #![proptest_config(ProptestConfig::with_cases(20))]
 
     #[test]
     fn any_block_survives_being_written_and_read_in_ranges(

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::output::peer_name;
-use super::{BlockStore, Error, Result, Sent, Throttler, Way, session};
+use super::{BlockStore, Corrupt, Error, Result, Sent, Throttler, Way, session};
 use crate::hdfs::{BlockId, Status};
 
 /// Is told what happens at a server.
@@ -22,6 +22,8 @@ pub type Report = Arc<dyn Fn(&Event) + Send + Sync>;
 pub struct ServerOptions {
     /// How data goes out.
     pub way: Way,
+    /// What happens to corrupt data on the normal way.
+    pub corrupt: Corrupt,
     /// The time that each message and each packet has, and the first operation.
     pub timeout: Duration,
     /// How long a connection may wait for a further operation.
@@ -38,6 +40,7 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             way: Way::default(),
+            corrupt: Corrupt::default(),
             timeout: Duration::from_secs(60),
             // dfs.datanode.socket.reuse.keepalive
             idle: Duration::from_secs(4),
@@ -52,6 +55,7 @@ impl fmt::Debug for ServerOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerOptions")
             .field("way", &self.way)
+            .field("corrupt", &self.corrupt)
             .field("timeout", &self.timeout)
             .field("idle", &self.idle)
             .field("max_connections", &self.max_connections)

@@ -78,6 +78,7 @@ impl Session<'_> {
     fn read(&mut self, read: &ReadBlock) -> Result<bool> {
         let send_options = SendOptions {
             way: self.options.way,
+            corrupt: self.options.corrupt,
             send_checksums: read.send_checksums,
             throttler: self.options.throttler.clone(),
             timeout: self.options.timeout,

@@ -28,8 +28,8 @@ pub struct ReadBlock {
 }
 
 impl ReadBlock {
-    /// The length that stands for all there is: -1 as a datanode in Java reads it, which takes
-    /// any negative length so.
+    /// The length that stands for all there is from the offset on. Datanodes in Java take it for
+    /// the length of the whole block, so to them it can be sent with the offset 0 only.
     pub const TO_THE_END: u64 = u64::MAX;
 
     /// To read `len` bytes from byte `offset` on, with their checksums.
