@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and the help that teaches it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -7,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use restripe::MatrixKind;
 use restripe::layout::Policy;
 
+use crate::block_version::BlockVersion;
 use crate::exit::exit_table;
 use crate::range::ByteRange;
 use crate::size::Size;
@@ -77,6 +79,10 @@ pub enum Command {
     Repair(Repair),
     /// Put the file together again, healing what is damaged on the way
     Decode(Decode),
+    /// Serve the blocks of a folder over the network, as a datanode does
+    Serve(Serve),
+    /// Read a block from a datanode or from `restripe serve`
+    Fetch(Fetch),
     /// Show the CPU, the kernels that it can run and the one chosen
     Info,
     /// Print the parity rows of a generator matrix
@@ -312,6 +318,93 @@ pub struct Decode {
     /// How much of the machine may be used.
     #[command(flatten)]
     pub resources: Resources,
+}
+
+/// `restripe serve`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  restripe serve /data/dn/current/BP-1/current/finalized
+  restripe serve --listen 10.0.0.7:9866 --bandwidth 50MiB blocks/
+  restripe serve --allow-write received/
+
+Blocks are files blk_ID with checksums blk_ID_STAMP.meta, in DIR or where datanodes put them below
+it. HDFS clients can read them, too. There is no security in it: whoever reaches the address reads
+every block, and with --allow-write adds some. Serves until it is stopped.")]
+pub struct Serve {
+    /// The folder of blocks
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+
+    /// Address and port to listen at; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9866")]
+    pub listen: SocketAddr,
+
+    /// Also take new blocks; one that is there is never written over
+    #[arg(long)]
+    pub allow_write: bool,
+
+    /// Verify data before it is sent, instead of leaving that to the reader: slower, and damage is
+    /// reported here
+    #[arg(long)]
+    pub verify: bool,
+
+    /// The most bytes per second, of all connections together [default: no limit]
+    #[arg(long, value_name = "SIZE")]
+    pub bandwidth: Option<Size>,
+
+    /// The most connections at a time
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
+    pub connections: u16,
+
+    /// How long a peer may take for a packet
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    pub timeout: u32,
+}
+
+/// `restripe fetch`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  restripe fetch 127.0.0.1:9866 blk_1073741825 block
+  restripe fetch --range 0..65536 10.0.0.7:9866 blk_1073741825_1001 first-64k
+  restripe fetch --pool BP-929597290-10.0.0.1-1487000000000 datanode:9866 1073741825 > block
+
+Everything is verified on arrival. FILE appears under its name only when it is whole; a pipe has
+then had its bytes already, so look at the exit status. A range without an end, or of a block whose
+length the datanode has to tell, can be read from a real datanode from byte 0 on only.")]
+pub struct Fetch {
+    /// Where the block is; a name or an address
+    #[arg(value_name = "HOST:PORT")]
+    pub from: String,
+
+    /// The block: its id or its file's name, with the generation stamp or without
+    #[arg(value_name = "BLOCK", allow_negative_numbers = true)]
+    pub block: BlockVersion,
+
+    /// The file to write; `-` for standard output
+    #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+
+    /// The block pool: real datanodes must be told
+    #[arg(long, value_name = "POOL", default_value = "")]
+    pub pool: String,
+
+    /// Only these bytes of the block: START..END (END not included), START.. or ..END
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
+    pub range: Option<ByteRange>,
+
+    /// Write over FILE if it exists
+    #[arg(long, short)]
+    pub force: bool,
+
+    /// Do not wait until the file is on the disk
+    #[arg(long)]
+    pub no_fsync: bool,
+
+    /// How long the datanode may take for a packet
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    pub timeout: u32,
 }
 
 /// `restripe matrix`

@@ -57,6 +57,15 @@ pub enum Failure {
         advice: Option<String>,
     },
 
+    /// A block could not be served or fetched.
+    #[error("{context}: {source}")]
+    Network {
+        /// What was being done.
+        context: String,
+        /// What went wrong, here or at the peer.
+        source: restripe::net::Error,
+    },
+
     /// The engine refused or found a fault.
     #[error("{context}: {source}")]
     Engine {
@@ -102,6 +111,11 @@ impl Failure {
         move |source| Self::Engine { context: context.into(), source }
     }
 
+    /// An error about a block served or fetched, with what was being done.
+    pub fn network(context: impl Into<String>) -> impl FnOnce(restripe::net::Error) -> Self {
+        move |source| Self::Network { context: context.into(), source }
+    }
+
     /// The exit status that goes with it.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -119,9 +133,28 @@ impl Failure {
             | Self::Folder { advice, .. }
             | Self::Lost { advice, .. } => advice.clone(),
             Self::Io { source, path, .. } => io_advice(source, path),
+            Self::Network { source, .. } => network_advice(source),
             Self::Engine { .. } => None,
         }
     }
+}
+
+/// What can be done about the errors of peers and blocks that have one usual cause.
+fn network_advice(error: &restripe::net::Error) -> Option<String> {
+    use restripe::net::Error;
+    Some(match error {
+        Error::PeerGone { during: "the connection", .. } => {
+            "check that a datanode or restripe serve listens there".to_owned()
+        }
+        Error::Corrupt { .. } => "that copy is damaged: fetch the block from another datanode, or \
+                                  rebuild it with restripe repair"
+            .to_owned(),
+        Error::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+            "name another port with --listen; port 0 takes any that is free".to_owned()
+        }
+        Error::File { source, path, .. } => return io_advice(source, path),
+        _ => return None,
+    })
 }
 
 /// What can be said about the few system errors that have one usual cause.

@@ -30,6 +30,18 @@ impl FromStr for ByteRange {
 }
 
 impl ByteRange {
+    /// The first byte.
+    #[must_use]
+    pub fn start(self) -> u64 {
+        self.start
+    }
+
+    /// One past the last byte, where the range has an end.
+    #[must_use]
+    pub fn end(self) -> Option<u64> {
+        self.end
+    }
+
     /// The range within a file of `size` bytes.
     ///
     /// # Errors

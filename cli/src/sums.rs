@@ -31,6 +31,12 @@ impl Default for SumKind {
     }
 }
 
+impl From<ChunkedChecksum> for SumKind {
+    fn from(checksum: ChunkedChecksum) -> Self {
+        Self(checksum)
+    }
+}
+
 impl fmt::Display for SumKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} over {} bytes", self.name(), self.bytes_per_checksum())

@@ -19,7 +19,7 @@ use crate::report::{DecodeReport, FolderReport, HealedBlock, Proof, Report};
 use crate::unfinished::NewFile;
 
 /// Where the bytes go.
-enum Place {
+pub(super) enum Place {
     /// A file that appears when it is whole.
     New(NewFile),
     /// A device or a named pipe: written as it is.
@@ -106,7 +106,7 @@ fn report(
 }
 
 impl Place {
-    fn open(path: &Path, force: bool) -> Result<Self> {
+    pub(super) fn open(path: &Path, force: bool) -> Result<Self> {
         if path == Path::new("-") {
             return standard_output()
                 .map(Self::Output)
@@ -137,7 +137,15 @@ impl Place {
         }
     }
 
-    fn finish(self, path: &Path, durable: bool) -> Result<()> {
+    /// The open file, for bytes that come one after the other.
+    pub(super) fn file(&self) -> &File {
+        match self {
+            Self::New(new) => new.file(),
+            Self::Stream(file) | Self::Output(file) => file,
+        }
+    }
+
+    pub(super) fn finish(self, path: &Path, durable: bool) -> Result<()> {
         let Self::New(new) = self else { return Ok(()) };
         if durable {
             new.sync()?;

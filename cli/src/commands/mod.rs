@@ -13,8 +13,10 @@ use crate::{io, unfinished};
 mod check;
 mod decode;
 mod encode;
+mod fetch;
 mod info;
 mod matrix;
+mod serve;
 mod shell;
 
 /// What a command gives back.
@@ -54,6 +56,8 @@ pub fn run() -> ExitCode {
         Command::Verify(asked) => check::verify(&asked, output),
         Command::Repair(asked) => check::repair(&asked, output),
         Command::Decode(asked) => decode::run(&asked, output),
+        Command::Serve(asked) => serve::run(&asked, output),
+        Command::Fetch(asked) => fetch::run(&asked, output),
         Command::Info => info::run(),
         Command::Matrix(asked) => matrix::run(&asked),
         Command::Completions(asked) => shell::completions(&asked),

@@ -48,6 +48,10 @@ pub enum Report {
     Repair(CheckReport),
     /// `restripe decode`
     Decode(DecodeReport),
+    /// `restripe serve`, when it begins
+    Serve(ServeReport),
+    /// `restripe fetch`
+    Fetch(FetchReport),
     /// `restripe info`
     Info(InfoReport),
     /// `restripe matrix`
@@ -305,6 +309,36 @@ pub struct HealedBlock {
     /// What was used or computed without proof.
     #[serde(skip_serializing_if = "RangesReport::is_empty")]
     pub unproven: RangesReport,
+}
+
+/// What `serve` says when it begins.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServeReport {
+    /// The folder served.
+    pub folder: String,
+    /// The address at which it listens.
+    pub address: String,
+    /// Whether it takes new blocks.
+    pub writable: bool,
+}
+
+/// What `fetch` did.
+#[derive(Clone, Debug, Serialize)]
+pub struct FetchReport {
+    /// The block, as its file is called.
+    pub block: String,
+    /// The datanode.
+    pub from: String,
+    /// The file written, `-` for standard output.
+    pub file: String,
+    /// First byte of the block that was written.
+    pub start: u64,
+    /// One past the last.
+    pub end: u64,
+    /// Kind of the checksums that everything was verified by.
+    pub checksum: &'static str,
+    /// Bytes under one checksum.
+    pub bytes_per_checksum: u64,
 }
 
 /// What `info` shows.

@@ -4,8 +4,8 @@ use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
 
 use super::{
-    BlockReport, CheckReport, DecodeReport, EncodeReport, ErrorReport, FolderReport, InfoReport,
-    MatrixReport, Proof, RangesReport, Report,
+    BlockReport, CheckReport, DecodeReport, EncodeReport, ErrorReport, FetchReport, FolderReport,
+    InfoReport, MatrixReport, Proof, RangesReport, Report, ServeReport,
 };
 use crate::heal::finding::Finding;
 use crate::heal::tally::Condition;
@@ -29,6 +29,8 @@ pub fn print_text(report: &Report, piped: bool) {
         Report::Verify(report) => check(report, false),
         Report::Repair(report) => check(report, true),
         Report::Decode(report) => decode(report),
+        Report::Serve(report) => serve(report),
+        Report::Fetch(report) => fetch(report),
         Report::Info(report) => info(report),
         Report::Matrix(report) => return matrix(report),
         Report::Error(report) => return error(report),
@@ -242,6 +244,26 @@ fn decode(report: &DecodeReport) -> Vec<String> {
     }
     lines.extend(report.notes.iter().map(|note| format!("{} {note}", styled(CARE, "note:"))));
     lines
+}
+
+fn serve(report: &ServeReport) -> Vec<String> {
+    let what = if report.writable { "reading and writing" } else { "reading only" };
+    let address = styled(GOOD, &report.address);
+    vec![format!("serving {} for {what} at {address}", report.folder)]
+}
+
+fn fetch(report: &FetchReport) -> Vec<String> {
+    let proof = match report.checksum {
+        "NULL" => styled(CARE, "not verified: it has no checksums"),
+        checksum => format!("verified by {checksum}"),
+    };
+    let (from, len) = (&report.from, report.end - report.start);
+    vec![format!(
+        "{} {} of {} from {from}, {proof}",
+        styled(GOOD, "fetched:"),
+        human(len),
+        report.block
+    )]
 }
 
 fn info(report: &InfoReport) -> Vec<String> {
