@@ -1,8 +1,7 @@
 //! What a command says at the end: for people as text, for scripts as one JSON document.
 //!
-//! The JSON is described by `schema/report.schema.json`. Fields are added over time and never
-//! change their meaning; a reader must ignore those that it does not know. `schema` is raised
-//! when something has to change.
+//! Fields of the JSON are added over time and never change their meaning; a reader must ignore
+//! those that it does not know. `schema` is raised when something has to change.
 
 use serde::Serialize;
 
