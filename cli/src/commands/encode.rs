@@ -104,8 +104,9 @@ impl Source {
 /// last: it tells an encode that was not finished from a folder that lost its manifest.
 struct Place<'a> {
     path: &'a Path,
-    created: Option<Undo>,
+    // Before the folder: fields are dropped in their order, and only an empty folder goes.
     manifest: NewFile,
+    created: Option<Undo>,
     _lock: Option<File>,
 }
 
@@ -133,7 +134,7 @@ impl<'a> Place<'a> {
         if durable {
             sync_folder(path)?;
         }
-        Ok(Self { path, created, manifest, _lock: lock })
+        Ok(Self { path, manifest, created, _lock: lock })
     }
 
     /// Writes the manifest and lets everything stay; returns the manifest's bytes.
