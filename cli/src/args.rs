@@ -87,6 +87,8 @@ pub enum Command {
     Info,
     /// Print the parity rows of a generator matrix
     Matrix(Matrix),
+    /// Print the JSON Schema of what --json prints
+    Schema,
     /// Print a script that completes this command's arguments in a shell
     Completions(Completions),
     /// Print the manual page, or write those of all commands into a folder
@@ -412,8 +414,8 @@ pub struct Fetch {
 #[command(after_help = "\
 Example:
   $ restripe matrix --kind cauchy --data 3 --parity 2
-  f47a8e
-  a78ef4
+  f48e01
+  47a77a
 
 One line a parity row: two hex digits for the coefficient of each data unit, field polynomial
 0x11d. Warns on standard error where the matrix is not MDS (some losses cannot be repaired).")]
@@ -470,11 +472,11 @@ mod tests {
     }
 
     #[test]
-    fn every_help_teaches_with_an_example_but_that_of_a_command_without_arguments() {
+    fn every_help_teaches_with_an_example_but_those_of_commands_without_arguments() {
         for command in Arguments::command().get_subcommands() {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(
-                help.contains("Example") || command.get_name() == "info",
+                help.contains("Example") || ["info", "schema"].contains(&command.get_name()),
                 "{}",
                 command.get_name()
             );

@@ -111,7 +111,9 @@ fn check(encoded: &Encoded, seed: u64, most: u64, data_only: bool) -> [bool; 3] 
             );
         }
     }
-    for name in &expected.beyond_repair {
+    for name in expected.beyond_repair.iter().filter(|_| data_only) {
+        // (With sums gone, too, blocks that changed places may still be worth something: then
+        // the manifest has the last word.)
         assert!(now.get(name) == damaged.get(name), "{say}: {name} beyond repair was changed");
     }
     if !expected.beyond_repair.is_empty() {
@@ -128,6 +130,11 @@ fn check(encoded: &Encoded, seed: u64, most: u64, data_only: bool) -> [bool; 3] 
 }
 
 fn check_many(encoded: &Encoded, first_seed: u64, most: u64, data_only: bool) {
+    // A seed that failed can be tried alone.
+    if let Ok(seed) = std::env::var("RESTRIPE_TEST_SEED") {
+        check(encoded, seed.parse().unwrap(), most, data_only);
+        return;
+    }
     let mut counts = [0; 3];
     let total = if full_scale() { 4000 } else { 60 };
     for seed in first_seed..first_seed + total {

@@ -119,6 +119,7 @@ fn the_report_for_scripts_says_what_was_fetched() {
     let (folder, (_target, path)) = (blocks(&content()), target());
     let server = Server::start(folder.path(), &[]);
     let report = server.fetch(&["--json", "--range", "5..1000"], &path).expect(0).json();
+    common::assert_fits_the_schema(&report);
     assert_eq!(report["command"], "fetch");
     assert_eq!((&report["start"], &report["end"]), (&5.into(), &1000.into()));
     assert_eq!((&report["block"], &report["checksum"]), (&BLOCK.into(), &"CRC32C".into()));

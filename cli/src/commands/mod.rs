@@ -60,6 +60,7 @@ pub fn run() -> ExitCode {
         Command::Fetch(asked) => fetch::run(&asked, output),
         Command::Info => info::run(),
         Command::Matrix(asked) => matrix::run(&asked),
+        Command::Schema => shell::schema(),
         Command::Completions(asked) => shell::completions(&asked),
         Command::Man(asked) => shell::man(&asked),
     };

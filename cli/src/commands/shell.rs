@@ -1,4 +1,5 @@
-//! `restripe completions` and `restripe man`: made from the definitions of the arguments.
+//! What other programs ask of the command: completions, manual pages and the schema of its JSON,
+//! all made from the definitions themselves.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,11 +11,16 @@ use clap_mangen::Man as Page;
 use super::Done;
 use crate::args::{Arguments, Completions, Man};
 use crate::failure::{Failure, Result};
+use crate::report::json_schema;
 
 pub(super) fn completions(asked: &Completions) -> Result<Done> {
     let mut script = Vec::new();
     clap_complete::generate(asked.shell, &mut Arguments::command(), "restripe", &mut script);
     print(&script)
+}
+
+pub(super) fn schema() -> Result<Done> {
+    print(json_schema().as_bytes())
 }
 
 pub(super) fn man(asked: &Man) -> Result<Done> {

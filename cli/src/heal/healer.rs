@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use restripe::{Consistency, ErasureCode, Verdict};
+use restripe::{Consistency, ErasureCode, MatrixKind, Verdict};
 
 use crate::failure::{Failure, Result};
 use crate::heal::group::Group;
@@ -171,37 +171,43 @@ impl<'a> Healer<'a> {
             self.give_up(tile, run.columns.clone(), run, Fate::Lost);
             return Ok(());
         }
-        // With one unit more than needed parity proves what no sum does.
+        // With one unit more than needed parity proves what no sum does: one wrong unit always
+        // shows, several nearly always.
         if all.len() > self.code.data_units() {
+            let agree = Sources { units: all, trust: self.trust_in_parity() };
             if self.consistent(tile, run.columns.clone(), &all)? {
-                let sources = Sources { units: all, trust: Trust::Proven };
-                return self.rebuild(tile, run.columns.clone(), &run.need, &sources);
+                return self.rebuild(tile, run.columns.clone(), &run.need, &agree);
             }
             let mut next = run.columns.start;
             for (columns, wrong) in self.locate(tile, run.columns.clone(), &all)? {
-                if next < columns.start {
-                    let sources = Sources { units: all, trust: Trust::Proven };
-                    self.rebuild(tile, next..columns.start, &run.need, &sources)?;
-                }
+                self.rebuild(tile, next..columns.start, &run.need, &agree)?;
                 next = columns.end;
                 // Sums that nothing speaks against outweigh what parity says about them.
                 let wrong = wrong.filter(|wrong| wrong.minus(&run.good) == *wrong);
                 match wrong {
                     Some(wrong) if all.minus(&wrong).len() >= self.code.data_units() => {
-                        let sources = Sources { units: all.minus(&wrong), trust: Trust::Proven };
+                        // True if no more are wrong than can be told, which nobody knows here:
+                        // two blocks that changed places may look like a third one being wrong.
+                        let units = all.minus(&wrong);
+                        let sources = Sources { units, trust: Trust::Plausible };
                         self.rebuild(tile, columns, &run.need, &sources)?;
                     }
                     _ => self.rebuild_unproven(tile, columns, run, &plausible)?,
                 }
             }
-            if next < run.columns.end {
-                let sources = Sources { units: all, trust: Trust::Proven };
-                self.rebuild(tile, next..run.columns.end, &run.need, &sources)?;
-            }
-            return Ok(());
+            return self.rebuild(tile, next..run.columns.end, &run.need, &agree);
         }
         let trust = if all == plausible { Trust::Plausible } else { Trust::Blind };
         self.rebuild(tile, run.columns.clone(), &run.need, &Sources { units: all, trust })
+    }
+
+    /// What it means that all units agree. Two units that changed places show in any parity but
+    /// a plain sum.
+    fn trust_in_parity(&self) -> Trust {
+        match self.code.matrix_kind() {
+            MatrixKind::Xor => Trust::Plausible,
+            _ => Trust::Proven,
+        }
     }
 
     /// For columns where all units together disagree: those with sums, if they are enough.
@@ -215,7 +221,7 @@ impl<'a> Healer<'a> {
         let k = self.code.data_units();
         let agree = plausible.len() > k && self.consistent(tile, columns.clone(), plausible)?;
         if plausible.len() == k || agree {
-            let trust = if agree { Trust::Proven } else { Trust::Plausible };
+            let trust = if agree { self.trust_in_parity() } else { Trust::Plausible };
             return self.rebuild(tile, columns, &run.need, &Sources { units: *plausible, trust });
         }
         self.give_up(tile, columns, run, Fate::Contradicted);
@@ -244,6 +250,9 @@ impl<'a> Healer<'a> {
         need: &UnitSet,
         sources: &Sources,
     ) -> Result<()> {
+        if columns.is_empty() {
+            return Ok(());
+        }
         let mut direct = Vec::new();
         let mut compared = Vec::new();
         for unit in need.iter() {

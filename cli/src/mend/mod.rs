@@ -9,6 +9,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::failure::Result;
@@ -39,7 +40,7 @@ pub struct Terms {
 }
 
 /// What was done with a block and its `.meta` file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum Outcome {
     /// Nothing was wrong with them.
@@ -67,7 +68,7 @@ pub enum Outcome {
 }
 
 /// Why a damaged block was left as it was; each is worse than the one before.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub enum Reason {
     /// It could be rebuilt only from data that nothing proves.

@@ -1,8 +1,11 @@
 //! What a command says at the end: for people as text, for scripts as one JSON document.
 //!
-//! Fields of the JSON are added over time and never change their meaning; a reader must ignore
-//! those that it does not know. `schema` is raised when something has to change.
+//! The JSON is described by its schema, which `restripe schema` prints. Fields are added over
+//! time and never change their meaning; a reader must ignore those that it does not know. `schema`
+//! is raised when something has to change.
 
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -21,9 +24,9 @@ pub use text::print_text;
 pub const SCHEMA: u32 = 1;
 
 /// What every report begins with, and the report.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Envelope {
-    /// [`SCHEMA`].
+    /// Version of this document: 1.
     pub schema: u32,
     /// Release of restripe.
     pub version: &'static str,
@@ -34,8 +37,17 @@ pub struct Envelope {
     pub report: Report,
 }
 
+/// The JSON Schema of an [`Envelope`], laid out for reading.
+#[must_use]
+pub fn json_schema() -> String {
+    let settings = SchemaSettings::default().for_serialize();
+    let schema = settings.into_generator().into_root_schema_for::<Envelope>();
+    // A schema is JSON to begin with.
+    serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
+}
+
 /// What a command says.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "command", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Report {
@@ -69,7 +81,7 @@ impl Report {
 }
 
 /// The folder that a report is about.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FolderReport {
     /// Its path as given.
     pub path: String,
@@ -120,7 +132,7 @@ impl FolderReport {
 }
 
 /// What `encode` did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct EncodeReport {
     /// The folder written.
     pub folder: FolderReport,
@@ -131,7 +143,7 @@ pub struct EncodeReport {
 }
 
 /// What `verify` found or `repair` did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CheckReport {
     /// The folder.
     pub folder: FolderReport,
@@ -156,7 +168,7 @@ pub struct CheckReport {
 }
 
 /// A block with something wrong.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct BlockReport {
     /// Number of its group.
     pub group: u64,
@@ -208,7 +220,7 @@ impl BlockReport {
 }
 
 /// Something wrong with a file as a whole.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FindingReport {
     /// Its kind and numbers.
     #[serde(flatten)]
@@ -224,7 +236,7 @@ impl From<&Finding> for FindingReport {
 }
 
 /// Byte ranges of a block.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct RangesReport {
     /// Bytes in all of them.
     pub bytes: u64,
@@ -253,7 +265,7 @@ impl From<&Ranges> for RangesReport {
 }
 
 /// Ranges of the internal blocks of a group in which blocks with right sums disagree.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Disagreement {
     /// Number of the group.
     pub group: u64,
@@ -262,7 +274,7 @@ pub struct Disagreement {
 }
 
 /// What `decode` did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DecodeReport {
     /// The folder read.
     pub folder: FolderReport,
@@ -283,7 +295,7 @@ pub struct DecodeReport {
 }
 
 /// How it is known that decoded bytes are right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
     /// The SHA-256 of the whole content is that of the manifest.
@@ -295,7 +307,7 @@ pub enum Proof {
 }
 
 /// A block parts of which were not good when it was decoded.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct HealedBlock {
     /// Number of its group.
     pub group: u64,
@@ -311,7 +323,7 @@ pub struct HealedBlock {
 }
 
 /// What `serve` says when it begins.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ServeReport {
     /// The folder served.
     pub folder: String,
@@ -322,7 +334,7 @@ pub struct ServeReport {
 }
 
 /// What `fetch` did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FetchReport {
     /// The block, as its file is called.
     pub block: String,
@@ -341,7 +353,7 @@ pub struct FetchReport {
 }
 
 /// What `info` shows.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct InfoReport {
     /// The architecture that this build is for.
     pub architecture: &'static str,
@@ -366,7 +378,7 @@ pub struct InfoReport {
 }
 
 /// A cache of the first core.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CacheReport {
     /// 1 is the nearest to the core.
     pub level: u32,
@@ -379,7 +391,7 @@ pub struct CacheReport {
 }
 
 /// What `matrix` shows.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct MatrixReport {
     /// Kind of the matrix.
     pub kind: &'static str,
@@ -394,7 +406,7 @@ pub struct MatrixReport {
 }
 
 /// Why a command could not do its work.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ErrorReport {
     /// What failed, at which file and byte.
     pub message: String,

@@ -31,6 +31,15 @@ pub fn restripe() -> Command {
     command
 }
 
+/// Holds a report against the schema that the command itself prints.
+#[track_caller]
+pub fn assert_fits_the_schema(report: &Value) {
+    let schema: Value = run(["schema"]).expect(0).json();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator.iter_errors(report).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?} in {report:#}");
+}
+
 /// What a run of the command left.
 #[derive(Debug)]
 pub struct Run {
