@@ -248,7 +248,8 @@ Examples:
 
 Missing, shortened, lengthened and damaged blocks and .meta files are written anew beside the old
 ones, read back, and only then take their place; a block that cannot be rebuilt whole is left
-exactly as it is. Stopped at any moment, even by kill -9, it can simply be run again.")]
+exactly as it is. Stopped at any moment, even by kill -9, it can simply be run again.
+A folder of this command that has lost its manifest gets a new one by --deep.")]
 pub struct Repair {
     /// The folder of blocks
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]

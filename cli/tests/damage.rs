@@ -274,8 +274,20 @@ fn a_missing_manifest_is_replaced_by_options() {
     assert!(decoded.stdout == encoded.content);
     encoded.run(&format!("repair {layout}")).expect(0);
     let mut expected = encoded.pristine.clone();
-    expected.remove("manifest.json");
+    let manifest = expected.remove("manifest.json").unwrap();
     assert!(files(&encoded.folder()) == expected);
+
+    // Parity, too, and a new manifest vouches for what is there: all is known again but the name.
+    encoded.run(&format!("repair --deep {layout}")).expect(0);
+    let json = |bytes: &[u8]| -> Value {
+        let mut document: Value = serde_json::from_slice(bytes).unwrap();
+        document["name"] = Value::Null;
+        document["check"] = Value::Null;
+        document
+    };
+    let restored = fs::read(encoded.path("manifest.json")).unwrap();
+    assert_eq!(json(&restored), json(&manifest));
+    encoded.verify().expect(0);
 }
 
 #[test]
@@ -432,6 +444,7 @@ fn deep_verification_finds_wrong_data_with_right_sums_where_no_manifest_does() {
     encoded.run(&format!("repair --deep {layout}")).expect(0);
     let mut expected = encoded.pristine.clone();
     expected.remove("manifest.json");
+    fs::remove_file(encoded.path("manifest.json")).unwrap(); // a new one
     assert!(files(&encoded.folder()) == expected);
 }
 

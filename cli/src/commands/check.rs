@@ -12,6 +12,7 @@ use crate::heal::group::Group;
 use crate::heal::pass::PassBudget;
 use crate::heal::tally::Condition;
 use crate::mend::{self, Mended, Outcome, Reason, Terms};
+use crate::pipeline::Budget;
 use crate::progress::Progress;
 use crate::report::{
     BlockReport, CheckReport, Disagreement, FindingReport, FolderReport, RangesReport, Report,
@@ -65,6 +66,13 @@ pub(super) fn repair(asked: &Repair, output: &Output) -> Result<Done> {
             _ => false,
         });
         add_group(&mut report, &group, &mended);
+    }
+    let may_vouch = asked.deep && !asked.dry_run && report.verdict == Condition::Whole;
+    if may_vouch && folder.lacks_its_manifest() {
+        let (memory, threads) = (asked.resources.memory.0, asked.resources.threads());
+        let budget = Budget::new(folder.geometry(), folder.sum_kind(), memory, threads, false)?;
+        mend::manifest::restore(&folder, budget, &progress, terms.durable)?;
+        report.notes.push("wrote a new manifest.json; the file's name is not known".to_owned());
     }
     drop((progress, lock));
     let exit = match report.verdict.exit() {

@@ -185,6 +185,12 @@ impl Folder {
         self.manifest.as_ref()
     }
 
+    /// Whether it is an own folder in which there is no manifest at all, not even a damaged one.
+    #[must_use]
+    pub fn lacks_its_manifest(&self) -> bool {
+        self.form == Form::Own && !self.path.join(names::MANIFEST).exists()
+    }
+
     /// Names of files that are none of its blocks.
     #[must_use]
     pub fn others(&self) -> &[String] {
@@ -389,16 +395,20 @@ fn sum_kind_of(path: &Path, manifest: &Manifest) -> Result<SumKind> {
     })
 }
 
-/// Removes what earlier runs left unfinished; the caller holds the folder's lock.
+/// Removes what earlier runs left unfinished, and says how many files; the caller holds the
+/// folder's lock.
 ///
 /// # Errors
 ///
 /// [`Failure::Io`] with the file.
 pub fn remove_leftovers(folder: &Folder) -> Result<usize> {
-    for path in &folder.leftovers {
+    // While there is no manifest, its unfinished file tells what became of the encode.
+    let kept = folder.path.join(names::part(names::MANIFEST.as_ref()));
+    let removed = |path: &&PathBuf| folder.manifest.is_some() || **path != kept;
+    for path in folder.leftovers.iter().filter(removed) {
         fs::remove_file(path).map_err(|error| Failure::io("remove", path, error))?;
     }
-    Ok(folder.leftovers.len())
+    Ok(folder.leftovers.iter().filter(removed).count())
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use crate::heal::tally::GroupTally;
 use crate::io::sync_folder;
 use crate::progress::Progress;
 
+pub mod manifest;
 mod prove;
 mod unit;
 
