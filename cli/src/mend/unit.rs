@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::{Outcome, Reason, Terms};
@@ -39,8 +40,8 @@ pub(super) struct UnitMend<'a> {
 /// What a dry run would have written.
 #[derive(Default)]
 struct Needed {
-    block: std::sync::atomic::AtomicBool,
-    meta: std::sync::atomic::AtomicBool,
+    block: AtomicBool,
+    meta: AtomicBool,
 }
 
 /// A file that is begun by whoever needs it first.
@@ -48,6 +49,8 @@ struct Needed {
 struct Fresh {
     file: OnceLock<NewFile>,
     beginning: Mutex<()>,
+    /// Bytes that were read back when they were written.
+    read_back: AtomicU64,
 }
 
 impl Fresh {
@@ -104,7 +107,6 @@ impl<'a> UnitMend<'a> {
     }
 
     fn need(&self, block: bool, meta: bool) {
-        use std::sync::atomic::Ordering::Relaxed;
         self.needed.block.fetch_or(block, Relaxed);
         self.needed.meta.fetch_or(meta, Relaxed);
     }
@@ -141,13 +143,12 @@ impl<'a> UnitMend<'a> {
         let target = self.meta_target.as_deref().unwrap_or(Path::new(""));
         self.meta.get_or_begin(|| {
             let new = NewFile::create(target)?;
-            let failure = |error| Failure::io("write", new.part(), error);
             let kind = self.group.sum_kind();
-            write_all_at(new.file(), &kind.header(), 0).map_err(failure)?;
+            self.write_at(&self.meta, &new, &kind.header(), 0)?;
             if !self.whole_meta {
                 let count = self.unit.len().div_ceil(kind.bytes_per_checksum() as u64);
                 let stored = self.unit.stored_sums(0, count as usize);
-                write_all_at(new.file(), &stored, kind.meta_len(0)).map_err(failure)?;
+                self.write_at(&self.meta, &new, &stored, kind.meta_len(0))?;
             }
             Ok(new)
         })
@@ -200,9 +201,7 @@ impl<'a> UnitMend<'a> {
             if !self.terms.dry_run {
                 let span = tile.unit_span(self.index, &(first..start));
                 let offset = tile.start + span.start as u64;
-                let new = self.block()?;
-                write_all_at(new.file(), &tile.bytes[self.index][span], offset)
-                    .map_err(|error| Failure::io_at("write", new.part(), offset, error))?;
+                self.write_at(&self.block, self.block()?, &tile.bytes[self.index][span], offset)?;
             }
         }
         self.write_sums(tile, present)
@@ -226,15 +225,41 @@ impl<'a> UnitMend<'a> {
         if self.terms.dry_run || self.meta_target.is_none() {
             return Ok(());
         }
-        let new = self.meta()?;
-        let offset = kind.meta_len(tile.start);
-        write_all_at(new.file(), &sums, offset)
-            .map_err(|error| Failure::io_at("write", new.part(), offset, error))
+        self.write_at(&self.meta, self.meta()?, &sums, kind.meta_len(tile.start))
+    }
+
+    /// Writes to a new file. Where nothing is to be put on the disk, it is compared at once with
+    /// what the system gives back, while the caches still hold it.
+    fn write_at(&self, fresh: &Fresh, new: &NewFile, bytes: &[u8], offset: u64) -> Result<()> {
+        write_all_at(new.file(), bytes, offset)
+            .map_err(|error| Failure::io_at("write", new.part(), offset, error))?;
+        if self.terms.durable {
+            return Ok(());
+        }
+        let mut found = vec![0; bytes.len()];
+        let got = read_at(new.file(), &mut found, offset)
+            .map_err(|error| Failure::io_at("read back", new.part(), offset, error))?;
+        if found[..got] != *bytes {
+            self.fail(Reason::ReadBack);
+        }
+        fresh.read_back.fetch_add(bytes.len() as u64, Relaxed);
+        Ok(())
+    }
+
+    /// Whether every byte of both new files was read back when it was written. What was copied
+    /// from an old block was not.
+    fn has_been_read_back(&self) -> bool {
+        let whole = |fresh: &Fresh, len: u64| {
+            let is_as_long =
+                |new: &NewFile| new.file().metadata().is_ok_and(|metadata| metadata.len() == len);
+            fresh.read_back.load(Relaxed) == len && fresh.file.get().is_some_and(is_as_long)
+        };
+        let len = self.unit.len();
+        whole(&self.block, len) && whole(&self.meta, self.group.sum_kind().meta_len(len))
     }
 
     /// Puts in place what was written, if it is what it should be.
     pub(super) fn finish(&self) -> Outcome {
-        use std::sync::atomic::Ordering::Relaxed;
         let (block, meta) = (self.needed.block.load(Relaxed), self.needed.meta.load(Relaxed));
         if meta && self.meta_target.is_none() {
             self.fail(Reason::GenerationUnknown);
@@ -277,6 +302,7 @@ impl<'a> UnitMend<'a> {
         let path = &self.unit.files().block;
         let Some(data) = data else { return Ok(Some(Reason::ReadBack)) };
         let right = match new_meta {
+            Some(_) if self.has_been_read_back() => Ok(true),
             Some(meta) => sums::agree(data, len, kind, meta),
             None => self.unit.agrees_with_stored_sums(data),
         };
