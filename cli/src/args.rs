@@ -113,7 +113,7 @@ impl Resources {
     pub fn threads(&self) -> usize {
         match self.threads {
             Some(threads) => usize::from(threads),
-            None => std::thread::available_parallelism().map_or(1, usize::from),
+            None => crate::parallel::cores(),
         }
     }
 }

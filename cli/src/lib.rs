@@ -21,6 +21,7 @@ pub mod geometry;
 pub mod heal;
 pub mod io;
 pub mod mend;
+pub mod parallel;
 pub mod pipeline;
 pub mod progress;
 pub mod range;

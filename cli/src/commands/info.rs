@@ -22,7 +22,7 @@ pub(super) fn run() -> Result<Done> {
         vendor: info.vendor,
         cpu: info.brand,
         family_model: info.family_model.map(|(family, model)| [family, model]),
-        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        cores: crate::parallel::cores(),
         features: info.features,
         kernels: KernelId::available().map(KernelId::name).collect(),
         kernel: kernel.name(),

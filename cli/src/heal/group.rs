@@ -17,6 +17,7 @@ use crate::heal::finding::Finding;
 use crate::heal::marks::Found;
 use crate::heal::tile::Tile;
 use crate::io::{open_regular, read_at, will_need};
+use crate::parallel;
 use crate::sums::{self, SumKind};
 
 /// Bytes read at once where a file is gone through from its beginning to its end.
@@ -71,7 +72,8 @@ impl Group {
         let code = geometry.code()?;
         let digests =
             folder.manifest().map(|manifest| &manifest.groups[index as usize].meta_sha256);
-        let units = (0..geometry.total_units()).map(|unit| {
+        // Several at a time: each reads its `.meta` file for its digest.
+        let units = parallel::map(geometry.total_units(), parallel::cores(), |unit| {
             let digest = digests.and_then(|digests| digests[unit]);
             Unit::open(
                 folder.block_files(index, unit),
@@ -80,7 +82,6 @@ impl Group {
                 digest,
             )
         });
-        let units = units.collect();
         let longest = geometry.unit_len(index, geometry.data_units());
         Ok(Self { index, code, kind, units, longest, path: folder.path().to_owned() })
     }

@@ -403,17 +403,19 @@ fn unread_spans(found: &[Found], within: Range<usize>) -> Vec<Range<usize>> {
 /// Cuts a tile into runs of alike columns.
 fn runs(tile: &Tile<'_>, wanted: &[Range<usize>]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    for column in 0..tile.columns() {
+    let mut start = 0;
+    while start < tile.columns() {
+        let end = end_of_run(tile, wanted, start);
         let mut run = Run {
-            columns: column..column + 1,
+            columns: start..end,
             good: UnitSet::EMPTY,
             plausible: UnitSet::EMPTY,
             blind: UnitSet::EMPTY,
             need: UnitSet::EMPTY,
-            contradicted: tile.marks.contradicted(column),
+            contradicted: tile.marks.contradicted(start),
         };
         for (unit, wanted) in wanted.iter().enumerate() {
-            let found = tile.marks.found(unit)[column];
+            let found = tile.marks.found(unit)[start];
             match found {
                 Found::Good | Found::Zero => {
                     run.good.insert(unit);
@@ -423,19 +425,36 @@ fn runs(tile: &Tile<'_>, wanted: &[Range<usize>]) -> Vec<Run> {
                 Found::NoSum => run.blind.insert(unit),
                 Found::Unread | Found::Disputed | Found::Refuted | Found::Absent => {}
             }
-            if wanted.contains(&column) {
+            if wanted.contains(&start) {
                 run.need.insert(unit);
             }
         }
+        start = end;
         match runs.last_mut() {
             Some(last)
                 if (last.good, last.plausible, last.blind, last.need, last.contradicted)
                     == (run.good, run.plausible, run.blind, run.need, run.contradicted) =>
             {
-                last.columns.end = column + 1;
+                last.columns.end = end;
             }
             _ => runs.push(run),
         }
     }
     runs
+}
+
+/// How far the marks of all units stay as they are at `start`.
+fn end_of_run(tile: &Tile<'_>, wanted: &[Range<usize>], start: usize) -> usize {
+    let mut end = tile.columns();
+    for (unit, wanted) in wanted.iter().enumerate() {
+        let found = &tile.marks.found(unit)[start..end];
+        end = start + found.iter().position(|&other| other != found[0]).unwrap_or(found.len());
+        for bound in [wanted.start, wanted.end] {
+            if bound > start {
+                end = end.min(bound);
+            }
+        }
+    }
+    let first = tile.marks.contradicted(start);
+    (start..end).find(|&column| tile.marks.contradicted(column) != first).unwrap_or(end)
 }

@@ -7,8 +7,6 @@
 //! cannot be healed is left exactly as it is. So at every moment each name holds either the old
 //! file or the whole new one, and no chunk that was good becomes bad.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -19,6 +17,7 @@ use crate::heal::healer::Options;
 use crate::heal::pass::{self, PassBudget};
 use crate::heal::tally::GroupTally;
 use crate::io::sync_folder;
+use crate::parallel;
 use crate::progress::Progress;
 
 pub mod manifest;
@@ -128,7 +127,8 @@ pub fn run(
         units.iter().for_each(|unit| unit.take(tile));
         Ok(())
     })?;
-    let mut outcomes = finish_all(&units, budget.workers);
+    // Several at a time: reading back is most of it.
+    let mut outcomes = parallel::map(units.len(), budget.workers, |unit| units[unit].finish());
     if terms.dry_run {
         prove::run(group, &tally, terms, budget, &mut outcomes)?;
     }
@@ -137,27 +137,4 @@ pub fn run(
         sync_folder(folder.path())?;
     }
     Ok(Mended { tally, outcomes })
-}
-
-/// Finishes the units, several at a time: reading back is most of that.
-fn finish_all(units: &[UnitMend<'_>], workers: usize) -> Vec<Outcome> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(unit) = units.get(number) else { return done };
-            done.push((number, unit.finish()));
-        }
-    };
-    let mut outcomes = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..workers.min(units.len())).map(|_| scope.spawn(work)).collect();
-        let mut outcomes = work();
-        for other in others {
-            outcomes.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        outcomes
-    });
-    outcomes.sort_by_key(|(number, _)| *number);
-    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }

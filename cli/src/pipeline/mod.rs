@@ -59,7 +59,7 @@ impl Trouble {
 /// of the chunk.
 #[must_use]
 pub fn tile_len(units: usize, kind: SumKind) -> usize {
-    const CACHE: usize = 512 << 10;
+    const CACHE: usize = 1 << 20;
     let chunk = kind.bytes_per_checksum();
     (CACHE / units).clamp(16 << 10, 128 << 10).next_multiple_of(chunk)
 }
