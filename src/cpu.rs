@@ -79,6 +79,31 @@ const ARCHITECTURE: &str = if cfg!(target_arch = "x86_64") {
     "other"
 };
 
+/// Who made an x86 CPU, as far as choices depend on it.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Maker {
+    Intel,
+    Amd,
+    Other,
+}
+
+/// The maker and the family of this CPU; asked once.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn x86_maker_and_family() -> (Maker, u32) {
+    use once_cell::race::OnceBox;
+    static ANSWER: OnceBox<(Maker, u32)> = OnceBox::new();
+    *ANSWER.get_or_init(|| {
+        let (vendor, _, family_model) = identity();
+        let maker = match vendor.as_deref() {
+            Some("GenuineIntel") => Maker::Intel,
+            Some("AuthenticAMD" | "HygonGenuine") => Maker::Amd,
+            _ => Maker::Other,
+        };
+        alloc::boxed::Box::new((maker, family_model.map_or(0, |(family, _)| family)))
+    })
+}
+
 type Identity = (Option<String>, Option<String>, Option<(u32, u32)>);
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]

@@ -1,7 +1,12 @@
 //! The checksums of many chunks as one array.
 
-use super::ChecksumKind;
-use crate::{Error, Result};
+use core::hash::{Hash, Hasher};
+use core::ops::Range;
+
+use super::kernel::{self, Crc};
+use super::progress::Progress;
+use super::{ChecksumKind, ChunkedDigest};
+use crate::{Error, KernelId, Result};
 
 /// A kind of checksum and the length of the chunks that it is computed of.
 ///
@@ -15,10 +20,13 @@ use crate::{Error, Result};
 /// assert_eq!(sums[4..], ChecksumKind::Crc32.checksum(b"ripe").to_be_bytes());
 /// # Ok::<(), restripe::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 pub struct ChunkedChecksum {
     kind: ChecksumKind,
     bytes_per_checksum: usize,
+    kernel: KernelId,
+    /// None for [`ChecksumKind::Null`].
+    crc: Option<Crc>,
 }
 
 impl ChunkedChecksum {
@@ -33,6 +41,7 @@ impl ChunkedChecksum {
     /// [`Error::OutOfBounds`] unless `bytes_per_checksum` is 1 to
     /// [`MAX_BYTES_PER_CHECKSUM`](Self::MAX_BYTES_PER_CHECKSUM); with [`ChecksumKind::Null`],
     /// where it means nothing, any positive number that HDFS's signed 32 bits hold is taken.
+    /// [`Error::KernelUnavailable`] where `RESTRIPE_KERNEL` names no kernel of this CPU.
     pub fn new(kind: ChecksumKind, bytes_per_checksum: usize) -> Result<Self> {
         let (max, expected) = Self::bounds(kind);
         if bytes_per_checksum == 0 || bytes_per_checksum > max {
@@ -42,7 +51,41 @@ impl ChunkedChecksum {
                 expected,
             });
         }
-        Ok(Self { kind, bytes_per_checksum })
+        let kernel = KernelId::selected()?;
+        Ok(Self { kind, bytes_per_checksum, kernel, crc: Crc::new(kind, kernel) })
+    }
+
+    /// The same checksums, computed on another kernel.
+    ///
+    /// ```
+    /// use restripe::KernelId;
+    /// use restripe::checksum::{ChecksumKind, ChunkedChecksum};
+    /// let checksum = ChunkedChecksum::new(ChecksumKind::Crc32c, 512)?;
+    /// for kernel in KernelId::available() {
+    ///     println!("{kernel}: {}", checksum.with_kernel(kernel).method());
+    /// }
+    /// # Ok::<(), restripe::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_kernel(self, kernel: KernelId) -> Self {
+        Self { kernel, crc: Crc::new(self.kind, kernel), ..self }
+    }
+
+    /// The kernel that they are computed on.
+    #[must_use]
+    pub fn kernel(&self) -> KernelId {
+        self.kernel
+    }
+
+    /// What the kernel computes CRCs with on this CPU, in words: for reports.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        kernel::method(self.kernel)
+    }
+
+    /// The functions of the kernel; `None` for [`ChecksumKind::Null`].
+    pub(super) fn crc(&self) -> Option<Crc> {
+        self.crc
     }
 
     /// The longest chunk, and what an error says of the chunks' length.
@@ -95,14 +138,9 @@ impl ChunkedChecksum {
     /// [`Error::Count`] unless `sums` has [`sums_len`](Self::sums_len) bytes.
     pub fn compute(&self, data: &[u8], sums: &mut [u8]) -> Result<()> {
         self.check_sums_len(data, sums)?;
-        let size = self.kind.size();
-        if size == 0 {
-            return Ok(());
-        }
-        let chunks = data.chunks(self.bytes_per_checksum);
-        for (chunk, sum) in chunks.zip(sums.chunks_exact_mut(size)) {
-            sum.copy_from_slice(&self.kind.checksum(chunk).to_be_bytes());
-        }
+        let Some(crc) = self.crc else { return Ok(()) };
+        let (sums, _) = sums.as_chunks_mut::<4>();
+        crc.sums(data, 0, self.bytes_per_checksum, sums);
         Ok(())
     }
 
@@ -116,24 +154,80 @@ impl ChunkedChecksum {
     /// [`Error::Count`] unless `sums` has [`sums_len`](Self::sums_len) bytes.
     pub fn verify(&self, data: &[u8], sums: &[u8]) -> Result<()> {
         self.check_sums_len(data, sums)?;
-        let chunks = data.chunks(self.bytes_per_checksum);
+        self.verify_part(data, 0..data.len(), &mut { Progress::START }, sums)
+            .map_err(|mismatch| mismatch.error(self.bytes_per_checksum))
+    }
+
+    /// Begins to compute, or to verify, checksums of bytes that come in pieces.
+    ///
+    /// ```
+    /// use restripe::checksum::{ChecksumKind, ChunkedChecksum};
+    /// let checksum = ChunkedChecksum::new(ChecksumKind::Crc32c, 4)?;
+    /// let (mut digest, mut sums) = (checksum.digest(), Vec::new());
+    /// for piece in [&b"re"[..], b"strip", b"e!"] {
+    ///     let mut ended = vec![0; digest.update_len(piece.len())];
+    ///     digest.update(piece, &mut ended)?;
+    ///     sums.extend(ended);
+    /// }
+    /// let mut last = vec![0; digest.finish_len()];
+    /// digest.finish(&mut last)?;
+    /// sums.extend(last);
+    /// checksum.verify(b"restripe!", &sums)?;
+    /// # Ok::<(), restripe::Error>(())
+    /// ```
+    #[must_use]
+    pub fn digest(&self) -> ChunkedDigest {
+        ChunkedDigest::new(*self)
+    }
+
+    /// Of a shard whose bytes before `range` have been gone through, and whose checksums are
+    /// `sums`: compares those that come to an end in the range, or at the shard's end. The range may
+    /// end past the shard. `sums` has been checked to have as many bytes as it must.
+    pub(crate) fn verify_part(
+        &self,
+        shard: &[u8],
+        range: Range<usize>,
+        progress: &mut Progress,
+        sums: &[u8],
+    ) -> core::result::Result<(), Mismatch> {
+        let Some(crc) = self.crc else { return Ok(()) };
+        let (part, first, count) = self.part_of(shard, &range, *progress);
         let (sums, _) = sums.as_chunks::<4>();
-        for (index, (chunk, sum)) in chunks.zip(sums).enumerate() {
-            let expected = u32::from_be_bytes(*sum);
-            let found = self.kind.checksum(chunk);
-            if found != expected {
-                return Err(Error::ChecksumMismatch {
-                    chunk: index,
-                    offset: index * self.bytes_per_checksum,
-                    expected,
-                    found,
-                });
+        let behind = shard.len() - range.end.min(shard.len());
+        let mismatch = |index: usize, found| Mismatch {
+            chunk: first + index,
+            expected: u32::from_be_bytes(sums[first + index]),
+            found,
+        };
+        let expected = &sums[first..first + count];
+        match progress.first_mismatch(crc, self.bytes_per_checksum, part, behind, expected) {
+            Some((index, found)) => return Err(mismatch(index, found)),
+            None if behind == 0 && progress.is_within_chunk() => {
+                let found = progress.end();
+                if found != sums[first + count] {
+                    return Err(mismatch(count, u32::from_be_bytes(found)));
+                }
             }
+            None => {}
         }
         Ok(())
     }
 
-    fn check_sums_len(&self, data: &[u8], sums: &[u8]) -> Result<()> {
+    /// The bytes of a shard in a range; the first chunk that ends there, if any does, and how many
+    /// do.
+    fn part_of<'a>(
+        &self,
+        shard: &'a [u8],
+        range: &Range<usize>,
+        progress: Progress,
+    ) -> (&'a [u8], usize, usize) {
+        let part = &shard[range.start.min(shard.len())..range.end.min(shard.len())];
+        let first = range.start.min(shard.len()) / self.bytes_per_checksum;
+        (part, first, progress.ends_within(self.bytes_per_checksum, part.len()))
+    }
+
+    /// [`Error::Count`] unless `sums` has as many bytes as the checksums of `data`.
+    pub(crate) fn check_sums_len(&self, data: &[u8], sums: &[u8]) -> Result<()> {
         let expected = self.sums_len(data.len() as u64)?;
         if sums.len() as u64 != expected {
             return Err(Error::Count {
@@ -143,6 +237,46 @@ impl ChunkedChecksum {
             });
         }
         Ok(())
+    }
+}
+
+/// A chunk that does not have the checksum it should.
+pub(crate) struct Mismatch {
+    pub(crate) chunk: usize,
+    pub(crate) expected: u32,
+    pub(crate) found: u32,
+}
+
+impl Mismatch {
+    fn error(self, bytes_per_checksum: usize) -> Error {
+        let Self { chunk, expected, found } = self;
+        Error::ChecksumMismatch { chunk, offset: chunk * bytes_per_checksum, expected, found }
+    }
+}
+
+impl PartialEq for ChunkedChecksum {
+    /// Equal when they give the same checksums; the kernel does not count.
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, self.bytes_per_checksum) == (other.kind, other.bytes_per_checksum)
+    }
+}
+
+impl Eq for ChunkedChecksum {}
+
+impl Hash for ChunkedChecksum {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.kind, self.bytes_per_checksum).hash(state);
+    }
+}
+
+impl core::fmt::Debug for ChunkedChecksum {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter
+            .debug_struct("ChunkedChecksum")
+            .field("kind", &self.kind)
+            .field("bytes_per_checksum", &self.bytes_per_checksum)
+            .field("kernel", &self.kernel)
+            .finish()
     }
 }
 

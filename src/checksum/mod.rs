@@ -24,19 +24,17 @@
 //! ```
 
 mod chunked;
-#[cfg(feature = "std")]
-mod detected;
-#[cfg(any(test, not(feature = "std")))]
-mod portable;
+mod digest;
+mod kernel;
+// Not every CPU's kernels need all of its constants.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+mod polynomial;
+mod progress;
+
+use polynomial::Polynomial;
 
 pub use chunked::ChunkedChecksum;
-
-#[cfg(feature = "std")]
-use detected as implementation;
-#[cfg(not(feature = "std"))]
-use portable as implementation;
-
-pub(crate) use implementation::crc32c;
+pub use digest::ChunkedDigest;
 
 /// Which checksum stands for a chunk.
 #[non_exhaustive]
@@ -90,6 +88,9 @@ impl ChecksumKind {
 
     /// The checksum of `bytes` as one chunk; 0 for [`Null`](Self::Null).
     ///
+    /// Computed by the [selected](crate::KernelId::selected) kernel, or plainly by tables where
+    /// `RESTRIPE_KERNEL` names none: a number comes back in any case.
+    ///
     /// ```
     /// use restripe::checksum::ChecksumKind;
     /// assert_eq!(ChecksumKind::Crc32.checksum(b"123456789"), 0xCBF4_3926);
@@ -97,12 +98,49 @@ impl ChecksumKind {
     /// ```
     #[must_use]
     pub fn checksum(self, bytes: &[u8]) -> u32 {
+        self.append(0, bytes)
+    }
+
+    /// The checksum of some bytes of which `before` is the checksum, and `bytes` behind them.
+    ///
+    /// ```
+    /// use restripe::checksum::ChecksumKind::Crc32c;
+    /// let sum = Crc32c.append(Crc32c.checksum(b"1234"), b"56789");
+    /// assert_eq!(sum, Crc32c.checksum(b"123456789"));
+    /// ```
+    #[must_use]
+    pub fn append(self, before: u32, bytes: &[u8]) -> u32 {
+        kernel::selected(self).map_or(0, |crc| !crc.extend(!before, bytes))
+    }
+
+    /// The checksum of two runs of bytes, one behind the other, of which only the checksums are
+    /// known and the second one's length in bytes; 0 for [`Null`](Self::Null).
+    ///
+    /// ```
+    /// use restripe::checksum::ChecksumKind::Crc32;
+    /// let (first, second) = (Crc32.checksum(b"1234"), Crc32.checksum(b"56789"));
+    /// assert_eq!(Crc32.combine(first, second, 5), Crc32.checksum(b"123456789"));
+    /// ```
+    #[must_use]
+    pub fn combine(self, first: u32, second: u32, second_len: u64) -> u32 {
+        // What begins as all ones and what ends as inverted cancel out.
+        self.polynomial().map_or(0, |polynomial| {
+            polynomial.multiply(first, polynomial.shift_by_bytes(second_len)) ^ second
+        })
+    }
+
+    fn polynomial(self) -> Option<Polynomial> {
         match self {
-            Self::Null => 0,
-            Self::Crc32 => implementation::crc32(bytes),
-            Self::Crc32c => implementation::crc32c(bytes),
+            Self::Null => None,
+            Self::Crc32 => Some(Polynomial::CRC32),
+            Self::Crc32c => Some(Polynomial::CRC32C),
         }
     }
+}
+
+/// CRC-32C of some bytes.
+pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
+    ChecksumKind::Crc32c.checksum(bytes)
 }
 
 #[cfg(test)]
@@ -161,8 +199,6 @@ mod tests {
                     crc32c,
                     "{len} bytes from {start}"
                 );
-                assert_eq!(portable::crc32(bytes), crc32, "{len} bytes from {start}");
-                assert_eq!(portable::crc32c(bytes), crc32c, "{len} bytes from {start}");
             }
         }
     }

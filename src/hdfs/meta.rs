@@ -62,7 +62,7 @@ impl MetaHeader {
     ///
     /// [`Error::Count`] for fewer than [`LEN`](Self::LEN) bytes; [`Error::MetaHeader`] for a
     /// version other than 1, an unknown type of checksum, and a number of bytes per checksum
-    /// that [`ChunkedChecksum::new`] does not take.
+    /// that [`ChunkedChecksum::new`] does not take; [`Error::KernelUnavailable`] as there.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let &[version_0, version_1, type_id, ref bytes_per_checksum @ ..] =
             bytes.first_chunk::<{ Self::LEN }>().ok_or(Error::Count {
@@ -82,14 +82,11 @@ impl MetaHeader {
             "0, 1 or 2",
         ))?;
         let bytes_per_checksum = i32::from_be_bytes(*bytes_per_checksum);
-        let checksum = usize::try_from(bytes_per_checksum)
-            .ok()
-            .and_then(|bytes_per_checksum| ChunkedChecksum::new(kind, bytes_per_checksum).ok())
-            .ok_or(refused(
-                "bytes per checksum",
-                bytes_per_checksum,
-                ChunkedChecksum::bounds(kind).1,
-            ))?;
+        let (max, expected) = ChunkedChecksum::bounds(kind);
+        let checksum = match usize::try_from(bytes_per_checksum) {
+            Ok(valid @ 1..) if valid <= max => ChunkedChecksum::new(kind, valid)?,
+            _ => return Err(refused("bytes per checksum", bytes_per_checksum, expected)),
+        };
         Ok(Self { checksum })
     }
 

@@ -4,15 +4,20 @@
 //! [`KernelId::selected`] tells which. `RESTRIPE_KERNEL` in the environment forces another, and
 //! [`ReedSolomonBuilder::kernel`](crate::ReedSolomonBuilder::kernel) one for a single code.
 //!
-//! | name | needs | a product is |
-//! |---|---|---|
-//! | `avx512_gfni` | AVX-512 F and BW, GFNI | one affine transform of 64 bytes |
-//! | `avx512` | AVX-512 F and BW | two shuffles of 64 bytes |
-//! | `avx2_gfni` | AVX2, GFNI | one affine transform of 32 bytes |
-//! | `avx2` | AVX2 | two shuffles of 32 bytes |
-//! | `ssse3` | SSSE3 | two shuffles of 16 bytes |
-//! | `neon` | aarch64 | two table look-ups of 16 bytes |
-//! | `scalar` | nothing | plain 64-bit arithmetic on 8 bytes |
+//! | name | needs | a product is | CRCs are computed by |
+//! |---|---|---|---|
+//! | `avx512_gfni` | AVX-512 F and BW, GFNI | one affine transform of 64 bytes | VPCLMULQDQ on 64 bytes |
+//! | `avx512` | AVX-512 F and BW | two shuffles of 64 bytes | VPCLMULQDQ on 64 bytes |
+//! | `avx2_gfni` | AVX2, GFNI | one affine transform of 32 bytes | VPCLMULQDQ on 32 bytes |
+//! | `avx2` | AVX2 | two shuffles of 32 bytes | VPCLMULQDQ on 32 bytes |
+//! | `ssse3` | SSSE3 | two shuffles of 16 bytes | PCLMULQDQ |
+//! | `neon` | aarch64 | two table look-ups of 16 bytes | `crc32x`, `crc32cx` |
+//! | `scalar` | nothing | plain 64-bit arithmetic on 8 bytes | tables |
+//!
+//! The last column is what the level stands for where the CPU has it: CRCs of a CPU without are
+//! those of the next level below. Wherever there is PCLMULQDQ, blocks of CRC-32C by the
+//! instruction `crc32` go beside those that are multiplied.
+//! [`ChunkedChecksum::method`](crate::checksum::ChunkedChecksum::method) tells what runs.
 //!
 //! Best first. Every kernel computes the same bytes, reads and writes no byte outside the
 //! buffers it is given, and takes any length and alignment.
@@ -38,6 +43,8 @@ mod x86;
 
 pub(crate) use matrix::KernelMatrix;
 pub(crate) use program::{Program, Step};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::detected;
 
 /// The most inputs that an entry function of any kernel takes.
 const MAX_COLUMNS: usize = 16;

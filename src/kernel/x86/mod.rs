@@ -23,7 +23,7 @@ macro_rules! detected {
     }};
 }
 
-use detected;
+pub(crate) use detected;
 
 /// The truth table of a xor b xor c, for `vpternlog`.
 const XOR3: i32 = 0x96;
