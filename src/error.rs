@@ -213,6 +213,23 @@ pub enum Error {
         found: u32,
     },
 
+    /// Bytes of one unit are not those that their checksum was computed of.
+    #[error(
+        "unit {unit}, chunk {chunk}, from byte {offset} on: its checksum is {found:08x}, expected {expected:08x}"
+    )]
+    UnitChecksumMismatch {
+        /// The unit.
+        unit: usize,
+        /// Which chunk of the unit's bytes given, from 0.
+        chunk: usize,
+        /// Its first byte in the unit's bytes given.
+        offset: usize,
+        /// The checksum that was stored or sent along.
+        expected: u32,
+        /// The checksum of the bytes as they are.
+        found: u32,
+    },
+
     /// The header of an HDFS block's `.meta` file holds what no header holds.
     #[error("header of the block's metadata: {field} is {got}, expected {expected}")]
     MetaHeader {

@@ -181,8 +181,26 @@ impl ChunkedChecksum {
     }
 
     /// Of a shard whose bytes before `range` have been gone through, and whose checksums are
-    /// `sums`: compares those that come to an end in the range, or at the shard's end. The range may
+    /// `sums`: writes those that come to an end in the range, or at the shard's end. The range may
     /// end past the shard. `sums` has been checked to have as many bytes as it must.
+    pub(crate) fn compute_part(
+        &self,
+        shard: &[u8],
+        range: Range<usize>,
+        progress: &mut Progress,
+        sums: &mut [u8],
+    ) {
+        let Some(crc) = self.crc else { return };
+        let (part, first, count) = self.part_of(shard, &range, *progress);
+        let (sums, _) = sums.as_chunks_mut::<4>();
+        let behind = shard.len() - range.end.min(shard.len());
+        progress.sums(crc, self.bytes_per_checksum, part, behind, &mut sums[first..first + count]);
+        if behind == 0 && progress.is_within_chunk() {
+            sums[first + count] = progress.end();
+        }
+    }
+
+    /// [`compute_part`](Self::compute_part) that compares instead of writing.
     pub(crate) fn verify_part(
         &self,
         shard: &[u8],

@@ -35,6 +35,7 @@ use polynomial::Polynomial;
 
 pub use chunked::ChunkedChecksum;
 pub use digest::ChunkedDigest;
+pub(crate) use progress::Progress;
 
 /// Which checksum stands for a chunk.
 #[non_exhaustive]

@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::checksum::ChunkedChecksum;
 use crate::gf8::Matrix;
 use crate::{KernelId, Result};
 
@@ -29,6 +30,7 @@ mod solve;
 mod syndromes;
 #[cfg(feature = "wide")]
 mod wide;
+mod with_checksums;
 
 pub use locate::{Location, Verdict};
 pub use matrix_kind::MatrixKind;
@@ -185,6 +187,47 @@ pub trait ErasureCode: sealed::Code + Send + Sync + core::fmt::Debug {
         Self: Sized,
     {
         self_check::encode_verified(self, data, parity, seed)
+    }
+
+    /// [`encode`](Self::encode), and the chunk checksums of all data and parity shards, in one pass
+    /// over memory.
+    ///
+    /// `data_sums` and `parity_sums` have an array for every shard, each as long as
+    /// [`sums_len`](ChunkedChecksum::sums_len) says for the shard's own length: of a data shard
+    /// that is shorter than the others, those of the bytes that it has. Checksums and products run
+    /// on the kernels of `checksum` and of the code. For a rebuild see
+    /// [`Plan::apply_with_checksums`].
+    ///
+    /// ```
+    /// use restripe::checksum::{ChecksumKind, ChunkedChecksum};
+    /// use restripe::{ErasureCode, ReedSolomon};
+    ///
+    /// let code = ReedSolomon::new(2, 1)?;
+    /// let checksum = ChunkedChecksum::new(ChecksumKind::Crc32c, 512)?;
+    /// let data = [[1; 1000], [2; 1000]];
+    /// let (mut parity, mut data_sums, mut parity_sums) = ([[0; 1000]], [[0; 8]; 2], [[0; 8]]);
+    /// code.encode_with_checksums(&checksum, &data, &mut parity, &mut data_sums, &mut parity_sums)?;
+    /// checksum.verify(&data[1], &data_sums[1])?;
+    /// checksum.verify(&parity[0], &parity_sums[0])?;
+    /// # Ok::<(), restripe::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode); [`Error::Count`](crate::Error::Count) and
+    /// [`Error::Length`](crate::Error::Length) where the checksums do not fit the shards, too.
+    fn encode_with_checksums<D: AsRef<[u8]>, P: AsMut<[u8]>, S: AsMut<[u8]>, T: AsMut<[u8]>>(
+        &self,
+        checksum: &ChunkedChecksum,
+        data: &[D],
+        parity: &mut [P],
+        data_sums: &mut [S],
+        parity_sums: &mut [T],
+    ) -> Result<()>
+    where
+        Self: Sized,
+    {
+        with_checksums::encode_with_checksums(self, checksum, data, parity, data_sums, parity_sums)
     }
 
     /// Changes the parity shards as data unit `unit` changes from `old` to `new`; no other data

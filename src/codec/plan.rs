@@ -291,6 +291,11 @@ impl Plan {
         self.program.is_dense() && self.code.sub_shards == 1
     }
 
+    /// Whether any byte range of it can be computed on its own by [`run_dense`](Self::run_dense).
+    pub(super) fn can_be_cut(&self) -> bool {
+        self.steps.is_empty() || self.is_dense_over_whole_shards()
+    }
+
     /// The length of a sub-shard, once all buffers are seen to fit it.
     fn check_sub_shards<I: AsRef<[u8]>, O: AsMut<[u8]>>(
         &self,
