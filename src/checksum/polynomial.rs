@@ -86,17 +86,20 @@ impl Polynomial {
         ]
     }
 
-    /// The factors that move the remainders of blocks of `block_len` bytes past 0, 1 .. 8 such
-    /// blocks, where the product is afterwards reduced as 64 bits of message: the factor x of
-    /// [`fold_key`](Self::fold_key) and the x^32 of that reduction are taken back.
-    pub(super) const fn block_keys(self, block_len: usize) -> [u32; MERGED_BLOCKS + 1] {
-        let mut keys = [0; MERGED_BLOCKS + 1];
-        let mut blocks = 0;
-        while blocks < keys.len() {
-            keys[blocks] = self.x_to_the((8 * block_len * blocks) as i64 - 33);
-            blocks += 1;
+    /// The factors that move the remainder before a run of 8 blocks of `block_len` bytes, and those
+    /// of the blocks themselves, to the end of the run, where the products are afterwards reduced
+    /// as 64 bits of message: the factor x of [`fold_key`](Self::fold_key) and the x^32 of that
+    /// reduction are taken back.
+    pub(super) const fn block_keys(self, block_len: usize) -> (u64, [u64; MERGED_BLOCKS]) {
+        let mut keys = [0; MERGED_BLOCKS];
+        let bits = 8 * block_len as i64;
+        let mut block = 0;
+        while block < MERGED_BLOCKS {
+            let blocks_behind = (MERGED_BLOCKS - 1 - block) as i64;
+            keys[block] = self.x_to_the(bits * blocks_behind - 33) as u64;
+            block += 1;
         }
-        keys
+        (self.x_to_the(bits * MERGED_BLOCKS as i64 - 33) as u64, keys)
     }
 
     /// For Barrett's reduction of 64 bits V to V x^32 modulo P: the quotient of x^96 by P without

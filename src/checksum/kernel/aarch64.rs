@@ -12,7 +12,7 @@ use core::arch::aarch64::*;
 
 use super::step::{self, Step};
 use super::{BLOCK, ByBlocks, CrcTable, Functions};
-use crate::checksum::polynomial::Polynomial;
+use crate::checksum::polynomial::{MERGED_BLOCKS, Polynomial};
 
 /// How many blocks go on at once.
 const CHAINS: usize = 4;
@@ -49,6 +49,12 @@ impl Step for Crc32c {
         // SAFETY: the caller runs with PMULL.
         unsafe { vmull_p64(a, b) as u64 }
     }
+
+    #[inline(always)]
+    unsafe fn sum_of_products(states: *const u32, keys: &[u64; MERGED_BLOCKS]) -> u64 {
+        // SAFETY: the caller runs with PMULL, and vouches for as many states as there are keys.
+        unsafe { sum_of_products::<Self>(states, keys) }
+    }
 }
 
 /// The polynomial of CRC-32.
@@ -68,6 +74,21 @@ impl Step for Crc32 {
         // SAFETY: the caller runs with PMULL.
         unsafe { vmull_p64(a, b) as u64 }
     }
+
+    #[inline(always)]
+    unsafe fn sum_of_products(states: *const u32, keys: &[u64; MERGED_BLOCKS]) -> u64 {
+        // SAFETY: the caller runs with PMULL, and vouches for as many states as there are keys.
+        unsafe { sum_of_products::<Self>(states, keys) }
+    }
+}
+
+#[inline(always)]
+unsafe fn sum_of_products<S: Step>(states: *const u32, keys: &[u64; MERGED_BLOCKS]) -> u64 {
+    let product = |(index, &key): (usize, &u64)| {
+        // SAFETY: the caller vouches for as many states as there are keys, and for the features.
+        unsafe { S::carryless(u64::from(states.add(index).read()), key) }
+    };
+    keys.iter().enumerate().map(product).fold(0, |sum, product| sum ^ product)
 }
 
 /// As [`Blocks`](super::Blocks), `CHAINS` at once; what is left of them one by one.

@@ -20,6 +20,9 @@ pub(super) trait Step {
 
     /// The low 64 bits of a carry-less product.
     unsafe fn carryless(a: u64, b: u64) -> u64;
+
+    /// The sum of the products of as many states as there are keys, read from `states` on.
+    unsafe fn sum_of_products(states: *const u32, keys: &[u64; MERGED_BLOCKS]) -> u64;
 }
 
 /// Reads 8 bytes.
@@ -80,33 +83,23 @@ unsafe fn read_fewer_than_8(source: *const u8, len: usize) -> u64 {
 /// As [`Merge`](super::Merge); the features are those of `S`.
 #[inline(always)]
 pub(super) unsafe fn merge<S: Step>(state: u32, states: *const u32, count: usize) -> u32 {
+    let (first, keys) = const { &S::POLYNOMIAL.block_keys(BLOCK) };
     let mut state = u64::from(state);
     let mut done = 0;
     // SAFETY: at most `count` states are read, as many as the caller vouches for. Features as
     // promised.
     unsafe {
         while count - done >= MERGED_BLOCKS {
-            state = merge_some::<S>(state, states.add(done), MERGED_BLOCKS);
+            let sum = S::sum_of_products(states.add(done), keys);
+            state = S::word(0, S::carryless(state, *first) ^ sum);
             done += MERGED_BLOCKS;
         }
-        if done < count {
-            state = merge_some::<S>(state, states.add(done), count - done);
+        while done < count {
+            let key_of_one = keys[MERGED_BLOCKS - 2];
+            state =
+                S::word(0, S::carryless(state, key_of_one)) ^ u64::from(states.add(done).read());
+            done += 1;
         }
     }
     state as u32
-}
-
-/// [`merge`] of at most [`MERGED_BLOCKS`]. With a count that is a constant the loop is unrolled.
-#[inline(always)]
-unsafe fn merge_some<S: Step>(state: u64, states: *const u32, count: usize) -> u64 {
-    let keys = const { &S::POLYNOMIAL.block_keys(BLOCK) };
-    // SAFETY: the caller vouches for `count` states, and for the features.
-    unsafe {
-        let mut sum = S::carryless(state, u64::from(keys[count]));
-        for index in 0..count {
-            let state = u64::from(states.add(index).read());
-            sum ^= S::carryless(state, u64::from(keys[count - 1 - index]));
-        }
-        S::word(0, sum)
-    }
 }

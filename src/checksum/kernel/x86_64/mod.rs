@@ -3,7 +3,7 @@
 
 use core::arch::x86_64::*;
 
-use super::super::polynomial::Polynomial;
+use super::super::polynomial::{MERGED_BLOCKS, Polynomial};
 use super::CrcTable;
 use super::step::Step;
 use crate::kernel::detected;
@@ -44,6 +44,12 @@ impl Step for Crc32c {
         // SAFETY: the caller runs with PCLMULQDQ.
         unsafe { carryless(a, b) }
     }
+
+    #[inline(always)]
+    unsafe fn sum_of_products(states: *const u32, keys: &[u64; MERGED_BLOCKS]) -> u64 {
+        // SAFETY: the caller's own promise.
+        unsafe { sum_of_products(states, keys) }
+    }
 }
 
 /// The polynomial of CRC-32, by Barrett's reduction.
@@ -70,6 +76,12 @@ impl Step for Crc32 {
         // SAFETY: the caller runs with PCLMULQDQ.
         unsafe { carryless(a, b) }
     }
+
+    #[inline(always)]
+    unsafe fn sum_of_products(states: *const u32, keys: &[u64; MERGED_BLOCKS]) -> u64 {
+        // SAFETY: the caller's own promise.
+        unsafe { sum_of_products(states, keys) }
+    }
 }
 
 #[inline(always)]
@@ -78,6 +90,24 @@ unsafe fn carryless(a: u64, b: u64) -> u64 {
     unsafe {
         let (a, b) = (_mm_cvtsi64_si128(a.cast_signed()), _mm_cvtsi64_si128(b.cast_signed()));
         _mm_cvtsi128_si64(_mm_clmulepi64_si128::<0x00>(a, b)).cast_unsigned()
+    }
+}
+
+/// Two states and their two keys at a time.
+#[inline(always)]
+unsafe fn sum_of_products(states: *const u32, keys: &[u64; MERGED_BLOCKS]) -> u64 {
+    // SAFETY: the caller runs with PCLMULQDQ and SSE4.1, and vouches for as many states as there
+    // are keys.
+    unsafe {
+        let mut sum = _mm_setzero_si128();
+        for (pair, keys) in keys.as_chunks::<2>().0.iter().enumerate() {
+            let states = _mm_cvtepu32_epi64(_mm_loadl_epi64(states.add(2 * pair).cast()));
+            let keys = _mm_loadu_si128(keys.as_ptr().cast());
+            let first = _mm_clmulepi64_si128::<0x00>(states, keys);
+            let second = _mm_clmulepi64_si128::<0x11>(states, keys);
+            sum = _mm_xor_si128(sum, _mm_xor_si128(first, second));
+        }
+        _mm_cvtsi128_si64(sum).cast_unsigned()
     }
 }
 
