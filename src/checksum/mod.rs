@@ -139,6 +139,27 @@ impl ChecksumKind {
     }
 }
 
+/// [`ChecksumKind::combine`] where all second runs have one length.
+#[cfg(feature = "hdfs")]
+#[derive(Clone, Copy)]
+pub(crate) struct Combiner {
+    polynomial: Polynomial,
+    shift: u32,
+}
+
+#[cfg(feature = "hdfs")]
+impl Combiner {
+    /// For second runs of `second_len` bytes; `None` for [`ChecksumKind::Null`].
+    pub(crate) fn new(kind: ChecksumKind, second_len: u64) -> Option<Self> {
+        let polynomial = kind.polynomial()?;
+        Some(Self { polynomial, shift: polynomial.shift_by_bytes(second_len) })
+    }
+
+    pub(crate) fn combine(self, first: u32, second: u32) -> u32 {
+        self.polynomial.multiply(first, self.shift) ^ second
+    }
+}
+
 /// CRC-32C of some bytes.
 pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
     ChecksumKind::Crc32c.checksum(bytes)

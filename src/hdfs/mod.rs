@@ -37,10 +37,12 @@
 //! | write | [`Operation::WriteBlock`] | [`BlockOpResponse`] |
 //! | | packets | a [`PipelineAck`] for each, the last when the block is on the disk |
 //!
+//! [`FileChecksumBuilder`] makes the checksum of a file of those of its chunks.
 //! [`PacketWriter`] lays packets out, [`PacketReader`] and [`MessageReader`] take packets and
 //! messages out of bytes as they come, [`PacketSequence`] knows which packet may follow which.
 
 mod block_id;
+mod file_checksum;
 mod messages;
 mod meta;
 mod packet_header;
@@ -50,6 +52,7 @@ mod packet_writer;
 mod protobuf;
 
 pub use block_id::{BlockFileName, BlockId};
+pub use file_checksum::{CombineMode, FileChecksum, FileChecksumBuilder};
 pub use messages::{
     BlockOpResponse, CachingStrategy, ClientReadStatus, ExtendedBlock, MAX_MESSAGE_LEN, Message,
     MessageReader, Opcode, Operation, PipelineAck, ReadBlock, ReadChecksumInfo, Stage, Status,
