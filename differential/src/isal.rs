@@ -111,44 +111,66 @@ pub fn inverted(square: &Matrix) -> Option<Matrix> {
 /// Panics when there are not as many inputs as columns and outputs as rows, or when buffers
 /// differ in length.
 pub fn encode_data<I: AsRef<[u8]>, O: AsMut<[u8]>>(rows: &Matrix, inputs: &[I], outputs: &mut [O]) {
-    assert_eq!(inputs.len(), rows.columns(), "one input a column");
-    assert_eq!(outputs.len(), rows.rows(), "one output a row");
-    let Some(len) = inputs.first().map(|input| input.as_ref().len()) else {
-        panic!("no inputs");
-    };
-    let inputs: Vec<*const u8> = inputs
-        .iter()
-        .map(|input| {
-            let input = input.as_ref();
-            assert_eq!(input.len(), len, "inputs differ in length");
-            input.as_ptr()
-        })
-        .collect();
-    let outputs: Vec<*mut u8> = outputs
-        .iter_mut()
-        .map(|output| {
-            let output = output.as_mut();
-            assert_eq!(output.len(), len, "an output differs from the inputs in length");
-            output.as_mut_ptr()
-        })
-        .collect();
-    let (columns, rows, coefficients) = (int(rows.columns()), int(rows.rows()), elements(rows));
-    // 32 bytes a coefficient, which ISA-L's GFNI code writes as 64-bit words.
-    let mut tables = vec![[0u64; 4]; coefficients.len()];
-    // SAFETY: there are columns x rows coefficients and 32 bytes of tables for each.
-    unsafe { ec_init_tables(columns, rows, coefficients.as_ptr(), tables.as_mut_ptr().cast()) };
-    // SAFETY: the tables are those of columns x rows coefficients; there are as many input and
-    // output pointers, each to `len` bytes (asserted above); the outputs are borrowed mutably,
-    // so they overlap nothing.
-    unsafe {
-        ec_encode_data(
-            int(len),
-            columns,
-            rows,
-            tables.as_ptr().cast(),
-            inputs.as_ptr(),
-            outputs.as_ptr(),
-        );
+    Encoder::new(rows).encode(inputs, outputs);
+}
+
+/// The tables of `ec_init_tables`, to be used more than once.
+pub struct Encoder {
+    columns: usize,
+    rows: usize,
+    /// 32 bytes a coefficient, which ISA-L's GFNI code writes as 64-bit words.
+    tables: Vec<[u64; 4]>,
+}
+
+impl Encoder {
+    /// The tables for the coefficients `rows`.
+    #[must_use]
+    pub fn new(rows: &Matrix) -> Self {
+        let coefficients = elements(rows);
+        let (columns, rows) = (rows.columns(), rows.rows());
+        let mut tables = vec![[0; 4]; coefficients.len()];
+        let (coefficients, bytes) = (coefficients.as_ptr(), tables.as_mut_ptr().cast());
+        // SAFETY: there are columns x rows coefficients and 32 bytes of tables for each.
+        unsafe { ec_init_tables(int(columns), int(rows), coefficients, bytes) };
+        Self { columns, rows, tables }
+    }
+
+    /// As [`encode_data`], and panics where that does.
+    pub fn encode<I: AsRef<[u8]>, O: AsMut<[u8]>>(&self, inputs: &[I], outputs: &mut [O]) {
+        assert_eq!(inputs.len(), self.columns, "one input a column");
+        assert_eq!(outputs.len(), self.rows, "one output a row");
+        let Some(len) = inputs.first().map(|input| input.as_ref().len()) else {
+            panic!("no inputs");
+        };
+        let inputs: Vec<*const u8> = inputs
+            .iter()
+            .map(|input| {
+                let input = input.as_ref();
+                assert_eq!(input.len(), len, "inputs differ in length");
+                input.as_ptr()
+            })
+            .collect();
+        let outputs: Vec<*mut u8> = outputs
+            .iter_mut()
+            .map(|output| {
+                let output = output.as_mut();
+                assert_eq!(output.len(), len, "an output differs from the inputs in length");
+                output.as_mut_ptr()
+            })
+            .collect();
+        // SAFETY: the tables are those of columns x rows coefficients; there are as many input and
+        // output pointers, each to `len` bytes (asserted above); the outputs are borrowed mutably,
+        // so they overlap nothing.
+        unsafe {
+            ec_encode_data(
+                int(len),
+                int(self.columns),
+                int(self.rows),
+                self.tables.as_ptr().cast(),
+                inputs.as_ptr(),
+                outputs.as_ptr(),
+            );
+        }
     }
 }
 
