@@ -1,5 +1,6 @@
 //! `restripe info`: what the engine sees of this machine.
 
+use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 use restripe::{KernelId, cpu};
 
 use super::Done;
@@ -10,6 +11,8 @@ use crate::report::{CacheReport, InfoReport, Report};
 pub(super) fn run() -> Result<Done> {
     let info = cpu::info();
     let kernel = KernelId::selected().map_err(Failure::engine("choosing a kernel"))?;
+    let checksum = ChunkedChecksum::new(ChecksumKind::Crc32c, 512)
+        .map_err(Failure::engine("choosing a kernel"))?;
     let caches = info.caches.iter().map(|cache| CacheReport {
         level: cache.level,
         holds: if cache.holds_data { "data" } else { "instructions" },
@@ -27,6 +30,7 @@ pub(super) fn run() -> Result<Done> {
         kernels: KernelId::available().map(KernelId::name).collect(),
         kernel: kernel.name(),
         kernel_forced: std::env::var_os("RESTRIPE_KERNEL").is_some_and(|name| !name.is_empty()),
+        checksums: checksum.method(),
     };
     Ok(Done::new(Report::Info(report), Exit::Success))
 }

@@ -375,6 +375,8 @@ pub struct InfoReport {
     pub kernel: &'static str,
     /// Whether the environment variable `RESTRIPE_KERNEL` chose it.
     pub kernel_forced: bool,
+    /// What that kernel computes CRCs with.
+    pub checksums: &'static str,
 }
 
 /// A cache of the first core.

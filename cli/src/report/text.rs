@@ -293,6 +293,7 @@ fn info(report: &InfoReport) -> Vec<String> {
     lines.push(format!("kernels:   {}", report.kernels.join(" ")));
     let forced = if report.kernel_forced { " (by RESTRIPE_KERNEL)" } else { "" };
     lines.push(format!("chosen:    {}{forced}", styled(GOOD, report.kernel)));
+    lines.push(format!("checksums: {}", report.checksums));
     lines
 }
 
