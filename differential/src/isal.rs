@@ -187,3 +187,36 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     // SAFETY: pointer and length are those of one slice.
     unsafe { crc32_gzip_refl(0, bytes.as_ptr(), bytes.len() as u64) }
 }
+
+/// The checksum of every chunk of `chunk_len` bytes, big-endian: [`crc32c`] as a caller in C would
+/// have it in a loop.
+///
+/// Panics where chunks do not make up the bytes, or sums are not as many.
+pub fn crc32c_of_chunks(bytes: &[u8], chunk_len: usize, sums: &mut [u8]) {
+    for_chunks(bytes, chunk_len, sums, |chunk, len| {
+        // SAFETY: the chunk has `len` bytes.
+        !unsafe { crc32_iscsi(chunk.as_ptr(), len, !0) }
+    });
+}
+
+/// As [`crc32c_of_chunks`], by [`crc32`].
+pub fn crc32_of_chunks(bytes: &[u8], chunk_len: usize, sums: &mut [u8]) {
+    for_chunks(bytes, chunk_len, sums, |chunk, _| {
+        // SAFETY: pointer and length are those of one slice.
+        unsafe { crc32_gzip_refl(0, chunk.as_ptr(), chunk.len() as u64) }
+    });
+}
+
+fn for_chunks(
+    bytes: &[u8],
+    chunk_len: usize,
+    sums: &mut [u8],
+    sum_of: impl Fn(&[u8], c_int) -> u32,
+) {
+    let len = int(chunk_len);
+    assert_eq!(bytes.len() % chunk_len, 0, "a short chunk");
+    assert_eq!(sums.len(), bytes.len() / chunk_len * 4, "one sum a chunk");
+    for (chunk, sum) in bytes.chunks_exact(chunk_len).zip(sums.as_chunks_mut::<4>().0) {
+        *sum = sum_of(chunk, len).to_be_bytes();
+    }
+}
