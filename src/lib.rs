@@ -20,8 +20,9 @@ pub mod net;
 #[cfg(feature = "wide")]
 pub use codec::WideReedSolomon;
 pub use codec::{
-    Consistency, ErasureCode, Location, MAX_UNITS, MatrixKind, Mds, Plan, Progressive, Read,
-    ReedSolomon, ReedSolomonBuilder, Verdict, present,
+    Consistency, ErasureCode, Hitchhiker, LocallyRepairable, Location, MAX_UNITS, MatrixKind, Mds,
+    Plan, Progressive, Read, ReadCost, ReedSolomon, ReedSolomonBuilder, RepairCost, SingleRepairs,
+    Verdict, present,
 };
 pub use error::{Error, Result};
 pub use kernel::KernelId;

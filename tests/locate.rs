@@ -579,7 +579,7 @@ fn dependent_errors_are_placed_where_there_are_few_sets_of_units_to_try() {
 }
 
 #[test]
-fn codes_that_are_not_mds_are_verified_but_not_searched() {
+fn codes_that_are_not_mds_notice_what_the_other_units_determine() {
     let mut random = Random(10);
     let rows = Matrix::from_fn(3, 4, |row, column| {
         [[1, 1, 0, 0], [0, 0, 1, 1], [1, 2, 4, 8]][row][column]
@@ -611,5 +611,14 @@ fn codes_that_are_not_mds_are_verified_but_not_searched() {
         }
     }
     assert!(seen.iter().all(|&count| count > 0), "{seen:?}");
-    assert!(code.locate(&without(&shards, &[]), 512).is_err());
+    // Any two columns of its parity check matrix are independent, and some three are not.
+    let mut stored = shards.clone();
+    stored[4][7] ^= 1;
+    let found = code.locate(&without(&stored, &[]), 512).unwrap();
+    let verdict = Verdict::Wrong { units: vec![4], holds_up_to: 1 };
+    assert_eq!(found, [Location { range: 0..100, verdict }]);
+    stored[0][8] ^= 1;
+    let found = code.locate(&without(&stored, &[]), 512).unwrap();
+    assert_eq!(found, [Location { range: 0..100, verdict: Verdict::CannotTell }]);
+    assert_eq!(code.locate(&without(&shards, &[]), 512), Ok(Vec::new()));
 }

@@ -1,8 +1,8 @@
 //! Encoding, and changing parity as one data unit changes.
 
-use super::ErasureCode;
 use super::plan::{check_count, check_length};
 use super::shards::{part, part_mut};
+use super::{ErasureCode, sub_shards};
 use crate::{Error, Result};
 
 /// Bytes of a changing data unit whose difference is formed at a time: it stays in cache until
@@ -18,7 +18,9 @@ pub(super) fn check<D: AsRef<[u8]>, P: AsMut<[u8]>>(
     check_count("data shards", code.data_units(), data.len())?;
     check_count("parity shards", code.parity_units(), parity.len())?;
     let longest = data.iter().map(|shard| shard.as_ref().len()).max().unwrap_or(0);
-    check_parity(parity, longest)
+    // Where it does not fit, the error tells the length that was asked for.
+    let whole = longest.checked_next_multiple_of(code.sub_shards()).unwrap_or(longest);
+    check_parity(parity, whole)
 }
 
 /// Checks that every parity shard has `expected` bytes.
@@ -50,6 +52,9 @@ pub(super) fn update<P: AsMut<[u8]>>(
     new: &[u8],
     parity: &mut [P],
 ) -> Result<()> {
+    if code.sub_shards() != 1 {
+        return sub_shards::update(code, unit, old, new, parity);
+    }
     if unit >= code.data_units() {
         return Err(Error::NotADataUnit { unit, data_units: code.data_units() });
     }

@@ -3,8 +3,9 @@
 //! With w surplus shards (m minus those missing) every byte position has a syndrome of w bytes:
 //! the sum, over the wrong shards, of their error bytes times their columns of the parity check
 //! matrix. So over a range of positions the syndromes span a space within that of the wrong
-//! shards' columns, and all of it where the errors are independent. In an MDS code any w columns
-//! are independent; while at most w - 1 shards are wrong, no other column lies in that space.
+//! shards' columns, and all of it where the errors are independent. Let any t columns be
+//! independent: w in an MDS code, fewer in others. While at most t - 1 shards are wrong, no other
+//! column lies in that space.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -12,7 +13,7 @@ use core::ops::{ControlFlow, Range};
 
 use super::syndromes::{Syndromes, is_zero};
 use super::{ErasureCode, Plan};
-use crate::gf8;
+use crate::gf8::{self, Matrix};
 use crate::{Error, Result};
 
 /// Sets of units that are tried at the most, in one range, where the columns alone do not tell.
@@ -35,8 +36,8 @@ pub enum Verdict {
     Wrong {
         /// The wrong units, ascending.
         units: Vec<usize>,
-        /// The most wrong units for which this is certain: m - e - 1 with e units missing, or
-        /// (m - e) / 2 where the errors depend on each other.
+        /// The most wrong units for which this is certain: t - 1, or t / 2 where the errors depend
+        /// on each other. In an MDS code t is m - e with e units missing.
         holds_up_to: usize,
     },
     /// Some unit is wrong; the surplus does not tell which.
@@ -55,24 +56,19 @@ pub(super) fn locate<S: AsRef<[u8]>>(
             expected: "at least one byte",
         });
     }
-    if !code.mds().is_known() {
-        return Err(Error::Invalid {
-            what: "code",
-            got: code.matrix_kind().name().into(),
-            expected: "one that is known to be MDS, where different units leave different traces",
-        });
-    }
     let syndromes = Syndromes::new(code, shards)?;
     if syndromes.plan.outputs().is_empty() {
         let available = shards.iter().flatten().count();
         return Err(Error::TooFewUnits { required: available + 1, available });
     }
     let columns = CheckColumns::new(&syndromes.plan);
+    let mut independent = code.mds().is_known().then_some(columns.surplus);
     let mut found: Vec<Location> = Vec::new();
     let mut space = Space::default();
     let mut finish = |range: Range<usize>, space: &mut Space| {
         if space.rank() > 0 {
-            found.push(Location { range, verdict: columns.verdict(space) });
+            let independent = *independent.get_or_insert_with(|| columns.independent());
+            found.push(Location { range, verdict: columns.verdict(space, independent) });
             space.clear();
         }
     };
@@ -129,7 +125,14 @@ impl CheckColumns {
         Self { columns, surplus }
     }
 
-    fn verdict(&self, space: &Space) -> Verdict {
+    /// How many columns are independent, whichever they are, as far as [`MAX_SETS`] sets tell.
+    fn independent(&self) -> usize {
+        let columns: Vec<&[u8]> = self.columns.iter().map(|(_, column)| &column[..]).collect();
+        independent(&columns, MAX_SETS, self.surplus)
+    }
+
+    /// `independent`: how many columns are, whichever they are.
+    fn verdict(&self, space: &Space, independent: usize) -> Verdict {
         if space.rank() == self.surplus {
             // The whole space: every column lies in it.
             return Verdict::CannotTell;
@@ -140,12 +143,12 @@ impl CheckColumns {
             .filter(|(_, column)| space.contains(column))
             .map(|(unit, _)| *unit)
             .collect();
-        if units.len() == space.rank() {
-            return Verdict::Wrong { units, holds_up_to: self.surplus - 1 };
+        if units.len() == space.rank() && units.len() < independent {
+            return Verdict::Wrong { units, holds_up_to: independent - 1 };
         }
         // Dependent errors: look for the smallest set of units that explains all syndromes. Up to
-        // half the surplus it is the only one, since two such sets have independent columns.
-        let most = self.surplus / 2;
+        // half as many as are independent it is the only one, since two such sets are so together.
+        let most = independent / 2;
         let mut sets_left = MAX_SETS;
         for size in space.rank()..=most {
             let mut chosen = Vec::with_capacity(size);
@@ -192,6 +195,54 @@ impl CheckColumns {
     }
 }
 
+/// The largest t up to `most` such that any t of the columns are independent, as far as looking
+/// at `max_sets` sets of each size tells.
+fn independent(columns: &[&[u8]], max_sets: usize, most: usize) -> usize {
+    for size in 1..=most {
+        let mut left = max_sets;
+        match dependent_set(columns, size, &Space::default(), &mut left) {
+            Search::NotThere => {}
+            Search::Found | Search::TooMany => return size - 1,
+        }
+    }
+    most
+}
+
+/// [`independent`] of the parity check matrix of a whole code, given by its parity rows.
+pub(super) fn independent_columns(rows: &Matrix, max_sets: usize, most: usize) -> usize {
+    let data = (0..rows.columns())
+        .map(|unit| (0..rows.rows()).map(|row| rows.get(row, unit)).collect::<Vec<u8>>());
+    let parity = (0..rows.rows())
+        .map(|parity| (0..rows.rows()).map(|row| u8::from(row == parity)).collect());
+    let columns: Vec<Vec<u8>> = data.chain(parity).collect();
+    let columns: Vec<&[u8]> = columns.iter().map(|column| &column[..]).collect();
+    independent(&columns, max_sets, most)
+}
+
+/// Looks for `size` columns that depend on each other and the space.
+fn dependent_set(columns: &[&[u8]], size: usize, space: &Space, sets_left: &mut usize) -> Search {
+    for (index, column) in columns.iter().enumerate() {
+        if columns.len() - index < size {
+            break;
+        }
+        if size == 1 {
+            let Some(left) = sets_left.checked_sub(1) else { return Search::TooMany };
+            *sets_left = left;
+            if space.contains(column) {
+                return Search::Found;
+            }
+            continue;
+        }
+        let mut with_column = space.clone();
+        with_column.insert(column);
+        match dependent_set(&columns[index + 1..], size - 1, &with_column, sets_left) {
+            Search::NotThere => {}
+            done => return done,
+        }
+    }
+    Search::NotThere
+}
+
 enum Search {
     Found,
     NotThere,
@@ -199,7 +250,7 @@ enum Search {
 }
 
 /// A space of vectors by a basis in echelon form: (position of the leading 1, vector).
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Space {
     basis: Vec<(usize, Vec<u8>)>,
 }

@@ -106,10 +106,17 @@ pub enum MatrixKind {
 
     /// Rows given by the caller. They cannot be computed from k and m.
     Custom,
+
+    /// The rows of [`Hitchhiker`](crate::Hitchhiker), over halves of units: no matrix of k and m.
+    HitchhikerXor,
+
+    /// The rows of [`LocallyRepairable`](crate::LocallyRepairable): three numbers make them.
+    LocallyRepairable,
 }
 
 impl MatrixKind {
-    /// Every kind whose rows can be computed: all but [`Custom`](Self::Custom).
+    /// Every kind whose rows can be computed from k and m: all but [`Custom`](Self::Custom) and
+    /// those of codes that have a type of their own.
     pub const ALL: &'static [Self] = &[
         Self::Cauchy,
         Self::Backblaze,
@@ -142,6 +149,8 @@ impl MatrixKind {
             Self::RsLegacy => "rs-legacy",
             Self::Xor => "xor",
             Self::Custom => "custom",
+            Self::HitchhikerXor => "hitchhiker-xor",
+            Self::LocallyRepairable => "locally-repairable",
         }
     }
 
@@ -161,6 +170,8 @@ impl MatrixKind {
             Self::RsLegacy => 9,
             Self::Xor => 10,
             Self::Custom => 11,
+            Self::HitchhikerXor => 12,
+            Self::LocallyRepairable => 13,
         }
     }
 
@@ -173,11 +184,15 @@ impl MatrixKind {
     /// ```
     #[must_use]
     pub fn from_id(id: u8) -> Option<Self> {
-        Self::with_custom().find(|kind| kind.id() == id)
+        Self::all_there_are().find(|kind| kind.id() == id)
     }
 
     fn with_custom() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().chain([Self::Custom])
+    }
+
+    fn all_there_are() -> impl Iterator<Item = Self> {
+        Self::with_custom().chain([Self::HitchhikerXor, Self::LocallyRepairable])
     }
 
     /// The most units, data and parity together, that the kind allows.
@@ -206,7 +221,7 @@ impl MatrixKind {
     /// [`Error::UnitCounts`] when either is 0 or their sum is past [`max_units`](Self::max_units);
     /// [`Error::ParityUnits`] for more than two parity units of `jerasure-r6` or more than one of
     /// `xor`; [`Error::Count`] for only one of `jerasure-r6`; [`Error::Invalid`] for
-    /// [`Custom`](Self::Custom), which cannot be computed.
+    /// kinds that cannot be computed from k and m.
     ///
     /// ```
     /// use restripe::MatrixKind;
@@ -238,7 +253,7 @@ impl MatrixKind {
             }
             Self::RsLegacy => rows::remainder_rows(k, m),
             Self::Xor => Matrix::from_fn(m, k, |_, _| 1),
-            Self::Custom => {
+            Self::Custom | Self::HitchhikerXor | Self::LocallyRepairable => {
                 return Err(Error::Invalid {
                     what: "matrix kind",
                     got: self.name().into(),
@@ -341,11 +356,13 @@ mod tests {
     }
 
     #[test]
-    fn custom_rows_cannot_be_computed() {
-        assert!(matches!(
-            MatrixKind::Custom.parity_rows(4, 2).unwrap_err(),
-            Error::Invalid { what: "matrix kind", .. }
-        ));
+    fn rows_that_k_and_m_do_not_make_cannot_be_computed() {
+        for kind in [MatrixKind::Custom, MatrixKind::HitchhikerXor, MatrixKind::LocallyRepairable] {
+            assert!(matches!(
+                kind.parity_rows(4, 2).unwrap_err(),
+                Error::Invalid { what: "matrix kind", .. }
+            ));
+        }
     }
 
     #[test]
@@ -359,11 +376,13 @@ mod tests {
     fn names_and_ids_lead_back_to_their_kind() {
         for kind in MatrixKind::with_custom() {
             assert_eq!(kind.to_string().parse(), Ok(kind));
+        }
+        for kind in MatrixKind::all_there_are() {
             assert_eq!(MatrixKind::from_id(kind.id()), Some(kind));
         }
-        let ids: Vec<u8> = MatrixKind::with_custom().map(MatrixKind::id).collect();
-        assert_eq!(ids, (1..=11).collect::<Vec<u8>>());
-        assert_eq!((0..=255).filter_map(MatrixKind::from_id).count(), 11);
+        let ids: Vec<u8> = MatrixKind::all_there_are().map(MatrixKind::id).collect();
+        assert_eq!(ids, (1..=13).collect::<Vec<u8>>());
+        assert_eq!((0..=255).filter_map(MatrixKind::from_id).count(), 13);
         assert!("Cauchy".parse::<MatrixKind>().is_err());
     }
 }

@@ -22,7 +22,8 @@ pub enum Mds {
     Documented,
     /// All square submatrices of these very rows were found to be invertable.
     Checked,
-    /// It is not known, or known not to be so, and the caller accepted that.
+    /// It is not known, or known not to be so, and the caller accepted that; or the code is none
+    /// by design, as [`LocallyRepairable`](crate::LocallyRepairable) codes are.
     Unchecked,
 }
 
@@ -134,8 +135,10 @@ fn by_construction(kind: MatrixKind, k: usize, m: usize) -> Knowledge {
             (4, ..=21) | (5, 5) => Knowledge::Is(Mds::Documented),
             _ => Knowledge::IsNot,
         },
-        // Nothing but its rows tells anything of it.
-        MatrixKind::Custom => Knowledge::Unknown,
+        // Nothing but their rows tells anything of them.
+        MatrixKind::Custom | MatrixKind::HitchhikerXor | MatrixKind::LocallyRepairable => {
+            Knowledge::Unknown
+        }
     }
 }
 

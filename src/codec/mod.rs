@@ -7,11 +7,19 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use check::check_units;
+
 use crate::checksum::ChunkedChecksum;
 use crate::gf8::Matrix;
 use crate::{KernelId, Result};
 
+mod cheapest;
+mod check;
+mod cost;
 mod encode;
+mod general;
+mod hitchhiker;
+mod locally_repairable;
 mod locate;
 mod matrix_kind;
 mod mds;
@@ -27,11 +35,16 @@ mod reed_solomon;
 mod self_check;
 mod shards;
 mod solve;
+mod steps;
+mod sub_shards;
 mod syndromes;
 #[cfg(feature = "wide")]
 mod wide;
 mod with_checksums;
 
+pub use cost::{ReadCost, RepairCost, SingleRepairs};
+pub use hitchhiker::Hitchhiker;
+pub use locally_repairable::LocallyRepairable;
 pub use locate::{Location, Verdict};
 pub use matrix_kind::MatrixKind;
 pub use mds::Mds;
@@ -100,9 +113,11 @@ pub trait ErasureCode: sealed::Code + Send + Sync + core::fmt::Debug {
     /// The plan that computes the units `wanted`, in that order, from some of `available`.
     ///
     /// Both lists may be in any order and hold data and parity units. `available` is taken as an
-    /// order of preference: an MDS code reads its first k; any other code reads, of the first
-    /// ones that are independent, those that the units wanted depend on. Exactly the units wanted
-    /// are computed; none wanted gives a plan that reads nothing.
+    /// order of preference: [`ReedSolomon`] reads its first k or, with a matrix that is not MDS,
+    /// of the first ones that are independent those that the units wanted depend on.
+    /// [`Hitchhiker`] and [`LocallyRepairable`] codes read the fewest bytes, preferring the first
+    /// where that is equal. Exactly the units wanted are computed; none wanted gives a plan that
+    /// reads nothing.
     ///
     /// A data unit that is known to be all zeros (it ends before the range in question) is
     /// available and costs nothing: name it first, and give `&[]` for it to
@@ -120,6 +135,146 @@ pub trait ErasureCode: sealed::Code + Send + Sync + core::fmt::Debug {
     /// available, [`Error::NotRecoverable`](crate::Error::NotRecoverable) for any other code
     /// whose available units do not determine one wanted.
     fn plan(&self, available: &[usize], wanted: &[usize]) -> Result<Arc<Plan>>;
+
+    /// The plan that computes the units `wanted` from those of `available` that cost least to
+    /// read. Where several cost the same, the first of `available` are read.
+    ///
+    /// It is the least that there is for codes whose every k units are equal, for
+    /// [`LocallyRepairable`] codes by bytes or sources where they have at most 12 parity units,
+    /// and for one lost unit of a [`Hitchhiker`] code by bytes. Elsewhere it is the least of up
+    /// to 4,096 choices of parity units, with each of which as much data as possible is left out,
+    /// the dearest first. Only plans by [`ReadCost::Bytes`] are cached for codes of which not all
+    /// units are equal.
+    ///
+    /// ```
+    /// use restripe::{ErasureCode, LocallyRepairable, ReadCost};
+    /// let code = LocallyRepairable::new(4, 2, 2)?; // units 0, 1, 4 are a group, and 2, 3, 5
+    /// let read = |cost| -> restripe::Result<Vec<usize>> {
+    ///     let plan = code.cheapest_plan(&[1, 2, 3, 4, 5, 6, 7], &[0], cost)?;
+    ///     Ok(plan.reads().iter().map(|read| read.unit).collect())
+    /// };
+    /// assert_eq!(read(ReadCost::Bytes)?, [1, 4]);
+    /// // Unit 4 is far away.
+    /// assert_eq!(read(ReadCost::Sources(&[1, 1, 1, 1, 100, 1, 1, 1]))?, [1, 2, 3, 6]);
+    /// # Ok::<(), restripe::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`plan`](Self::plan); [`Error::Count`](crate::Error::Count) unless
+    /// [`ReadCost::Sources`] has a cost for every unit.
+    fn cheapest_plan(
+        &self,
+        available: &[usize],
+        wanted: &[usize],
+        cost: ReadCost<'_>,
+    ) -> Result<Arc<Plan>>;
+
+    /// The same code with every sub-shard as a unit of its own: sub-shard s of unit u is its unit
+    /// u times [`sub_shards`](Self::sub_shards) plus s. `None` where a shard is one sub-shard.
+    ///
+    /// With it, parts of units can be lost, verified and located each by itself. It is not MDS.
+    ///
+    /// ```
+    /// use restripe::{ErasureCode, Hitchhiker};
+    /// let code = Hitchhiker::new(4, 2)?;
+    /// let halves = code.over_sub_shards().unwrap();
+    /// // Two units have lost their first halves, two others their second ones.
+    /// assert!(halves.is_recoverable(&[0, 2, 5, 7])?);
+    /// assert!(!code.is_recoverable(&[0, 1, 2, 3])?);
+    /// # Ok::<(), restripe::Error>(())
+    /// ```
+    fn over_sub_shards(&self) -> Option<Arc<dyn ErasureCode>>;
+
+    /// Which units some units determine, themselves among them, ascending. Nothing is read to know
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnitOutOfRange`](crate::Error::UnitOutOfRange) and
+    /// [`Error::DuplicateUnit`](crate::Error::DuplicateUnit).
+    fn determined_by(&self, available: &[usize]) -> Result<Vec<usize>> {
+        check_units(self.total_units(), available, &[])?;
+        let units = 0..self.total_units();
+        if self.mds().is_known() {
+            let all = available.len() >= self.data_units();
+            return Ok(units.filter(|unit| all || available.contains(unit)).collect());
+        }
+        Ok(solve::determined(self.parity_rows(), available, units))
+    }
+
+    /// Whether the other units give back all of `lost`: decided exactly, without a plan.
+    ///
+    /// ```
+    /// use restripe::{ErasureCode, LocallyRepairable, ReedSolomon};
+    /// assert!(!ReedSolomon::new(12, 4)?.is_recoverable(&[0, 1, 2, 3, 4])?);
+    /// let code = LocallyRepairable::new(12, 2, 2)?; // units 0 to 5 are a group
+    /// assert!(!code.is_recoverable(&[0, 1, 2, 3])?); // four of one group
+    /// assert!(code.is_recoverable(&[0, 1, 6, 7])?); // two of each
+    /// # Ok::<(), restripe::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`determined_by`](Self::determined_by).
+    fn is_recoverable(&self, lost: &[usize]) -> Result<bool> {
+        check_units(self.total_units(), lost, &[])?;
+        if self.mds().is_known() {
+            return Ok(lost.len() <= self.parity_units());
+        }
+        let there: Vec<usize> =
+            (0..self.total_units()).filter(|unit| !lost.contains(unit)).collect();
+        Ok(self.determined_by(&there)?.len() == self.total_units())
+    }
+
+    /// The largest number of units of which any may be lost: m for MDS codes.
+    ///
+    /// Found by going through the losses of one unit, two, and so on, where nothing is known that
+    /// would tell it: for a caller's own matrix that may take long.
+    fn failures_survived(&self) -> usize {
+        if self.mds().is_known() {
+            return self.parity_units();
+        }
+        let rows = self.parity_rows();
+        locate::independent_columns(rows, usize::MAX, self.parity_units())
+    }
+
+    /// What repairing the units `lost` from `available` reads at the least, by bytes.
+    ///
+    /// ```
+    /// use restripe::{ErasureCode, Hitchhiker};
+    /// let code = Hitchhiker::new(10, 4)?;
+    /// let others: Vec<usize> = (1..14).collect();
+    /// let cost = code.repair_cost(&[0], &others)?;
+    /// assert_eq!((cost.sub_shards_read, cost.sub_shards), (13, 2));
+    /// assert_eq!(cost.bytes(1 << 20), 13 << 19);
+    /// # Ok::<(), restripe::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`cheapest_plan`](Self::cheapest_plan).
+    fn repair_cost(&self, lost: &[usize], available: &[usize]) -> Result<RepairCost> {
+        Ok(self.cheapest_plan(available, lost, ReadCost::Bytes)?.cost())
+    }
+
+    /// What repairing one lost unit reads while all others are there: mean and worst over the
+    /// units.
+    ///
+    /// ```
+    /// use restripe::{ErasureCode, LocallyRepairable};
+    /// let single = LocallyRepairable::new(12, 2, 2)?.single_repairs()?;
+    /// assert_eq!((single.data_mean, single.worst), (6.0, 12.0));
+    /// # Ok::<(), restripe::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotRecoverable`](crate::Error::NotRecoverable) for a matrix of the caller's with a
+    /// unit that all others do not give back.
+    fn single_repairs(&self) -> Result<SingleRepairs> {
+        SingleRepairs::of(self)
+    }
 
     /// All units: k + m.
     fn total_units(&self) -> usize {
@@ -392,7 +547,8 @@ pub trait ErasureCode: sealed::Code + Send + Sync + core::fmt::Debug {
     /// bytes to tell by. It costs about what encoding costs, and more only where something is
     /// wrong.
     ///
-    /// What can be told depends on the surplus, m minus the shards missing:
+    /// What can be told depends on the surplus, m minus the shards missing (in a code that is not
+    /// MDS: on how many columns of its parity check matrix are independent, whichever they are):
     ///
     /// | surplus | wrong shards in one range | verdict |
     /// |---|---|---|
@@ -428,7 +584,7 @@ pub trait ErasureCode: sealed::Code + Send + Sync + core::fmt::Debug {
     ///
     /// As [`verify`](Self::verify); [`Error::TooFewUnits`](crate::Error::TooFewUnits) also
     /// where there is no surplus, [`Error::Invalid`](crate::Error::Invalid) for a `range_len` of
-    /// 0, and for a code that was accepted unchecked or has sub-shards.
+    /// 0, and for a code with sub-shards: take [`over_sub_shards`](Self::over_sub_shards).
     fn locate<S: AsRef<[u8]>>(
         &self,
         shards: &[Option<S>],
@@ -513,6 +669,20 @@ macro_rules! codes_behind_pointers {
             }
             fn plan(&self, available: &[usize], wanted: &[usize]) -> Result<Arc<Plan>> {
                 (**self).plan(available, wanted)
+            }
+            fn cheapest_plan(
+                &self,
+                available: &[usize],
+                wanted: &[usize],
+                cost: ReadCost<'_>,
+            ) -> Result<Arc<Plan>> {
+                (**self).cheapest_plan(available, wanted, cost)
+            }
+            fn over_sub_shards(&self) -> Option<Arc<dyn ErasureCode>> {
+                (**self).over_sub_shards()
+            }
+            fn failures_survived(&self) -> usize {
+                (**self).failures_survived()
             }
         }
     )*};

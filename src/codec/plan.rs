@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::MatrixKind;
+use super::{MatrixKind, steps};
 use crate::gf8::Matrix;
 use crate::kernel::{KernelMatrix, Program, Step};
 use crate::{Error, KernelId, Result};
@@ -21,6 +21,10 @@ pub struct Read {
     pub count: usize,
 }
 
+/// Bytes of every sub-shard that go through all steps together: what one step has read the next
+/// finds in a near cache.
+const TILE: usize = 8 << 10;
+
 /// One linear step between numbered buffers (input sub-shards, then output sub-shards, then
 /// scratch): targets are the rows of the coefficients, sources their columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +41,12 @@ pub(super) struct PlanCode {
     pub(super) data_units: usize,
     pub(super) parity_units: usize,
     pub(super) sub_shards: usize,
+}
+
+impl PlanCode {
+    pub(super) fn total_units(self) -> usize {
+        self.data_units + self.parity_units
+    }
 }
 
 /// How to compute some units of a code from others: made by
@@ -94,6 +104,23 @@ impl Plan {
                 targets: (inputs..inputs + outputs.len() as u16).collect(),
             }]
         };
+        Self::from_steps(code, kernel, reads, outputs, 0, steps)
+    }
+
+    /// A plan given by one matrix: a row for every sub-shard of the outputs, a column for every
+    /// sub-shard read. Over whole shards it is one step, else as many as save work.
+    pub(super) fn of_matrix(
+        code: PlanCode,
+        kernel: KernelId,
+        reads: Vec<Read>,
+        outputs: Vec<usize>,
+        coefficients: Matrix,
+    ) -> Result<Self> {
+        if code.sub_shards == 1 {
+            let units = reads.into_iter().map(|read| read.unit);
+            return Self::dense(code, kernel, units, outputs, coefficients);
+        }
+        let steps = steps::of(&coefficients);
         Self::from_steps(code, kernel, reads, outputs, 0, steps)
     }
 
@@ -267,20 +294,30 @@ impl Plan {
             return Ok(());
         }
         let sub_len = self.check_sub_shards(inputs, outputs, scratch.len())?;
-        let inputs = inputs.iter().zip(&self.reads).flat_map(|(input, read)| {
-            let input = input.as_ref();
-            (0..read.count).map(move |sub| {
-                let start = input.len().min(sub * sub_len);
-                &input[start..input.len().min(start + sub_len)]
-            })
-        });
-        if sub_len > 0 {
+        let mut start = 0;
+        while start < sub_len {
+            let tile = start..sub_len.min(start + TILE);
+            let inputs = inputs.iter().zip(&self.reads).flat_map(|(input, read)| {
+                let input = input.as_ref();
+                (0..read.count).map(|sub| {
+                    let end = input.len().min((sub + 1) * sub_len);
+                    let start = sub * sub_len + tile.start;
+                    &input[start.min(end)..end.min(start + tile.len())]
+                })
+            });
             self.program.run(
                 inputs,
-                outputs.iter_mut().flat_map(|output| output.as_mut().chunks_exact_mut(sub_len)),
-                scratch.chunks_exact_mut(sub_len).take(self.scratch),
+                outputs
+                    .iter_mut()
+                    .flat_map(|output| output.as_mut().chunks_exact_mut(sub_len))
+                    .map(|sub_shard| &mut sub_shard[tile.clone()]),
+                scratch
+                    .chunks_exact_mut(sub_len)
+                    .take(self.scratch)
+                    .map(|buffer| &mut buffer[tile.clone()]),
                 accumulate,
             );
+            start = tile.end;
         }
         Ok(())
     }

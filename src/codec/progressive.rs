@@ -25,6 +25,13 @@ pub struct Progressive<'a, P> {
 
 impl<'a, P: AsMut<[u8]>> Progressive<'a, P> {
     pub(super) fn new(plan: &'a Plan, parity: &'a mut [P]) -> Result<Self> {
+        if !plan.is_dense_over_whole_shards() {
+            return Err(Error::Invalid {
+                what: "code",
+                got: "with sub-shards".into(),
+                expected: "one without, whose data units each have one share in a parity unit",
+            });
+        }
         check_count("parity shards", plan.outputs().len(), parity.len())?;
         let parity_len = parity.first_mut().map_or(0, |shard| shard.as_mut().len());
         check_parity(parity, parity_len)?;

@@ -6,6 +6,7 @@ use core::ops::Range;
 
 use super::plan::{check_count, check_length};
 use super::shards::{Units, check_present, longest, part};
+use super::sub_shards::read_part;
 use super::{ErasureCode, Plan};
 use crate::{Error, Result};
 
@@ -29,9 +30,13 @@ pub(super) fn reconstruct_with(
     check_lengths(code, shards)?;
     let lost = Units::collect((0..units).filter(|&unit| shards[unit].is_none()));
     let plan = code.plan(&Units::present(shards), &lost)?;
-    let mut rebuilt = vec![vec![0; longest(shards)]; lost.len()];
-    let inputs: Vec<&[u8]> =
-        plan.reads().iter().filter_map(|read| shards[read.unit].as_deref()).collect();
+    let sub_len = longest(shards).div_ceil(code.sub_shards());
+    let mut rebuilt = vec![vec![0; sub_len * code.sub_shards()]; lost.len()];
+    let inputs: Vec<&[u8]> = plan
+        .reads()
+        .iter()
+        .filter_map(|read| Some(read_part(shards[read.unit].as_deref()?, read, sub_len)))
+        .collect();
     apply(&plan, &inputs, &mut rebuilt)?;
     for (&unit, shard) in lost.iter().zip(rebuilt) {
         shards[unit] = Some(shard);

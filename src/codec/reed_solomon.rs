@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::plan::{Plan, PlanCode};
 #[cfg(feature = "std")]
 use super::plan_cache::PlanCache;
-use super::{ErasureCode, MAX_UNITS, MatrixKind, Mds, solve};
+use super::{ErasureCode, MatrixKind, Mds, ReadCost, cheapest, check_units, solve};
 use crate::gf8::Matrix;
 use crate::{Error, KernelId, Result};
 
@@ -138,6 +138,41 @@ impl ErasureCode for ReedSolomon {
             self.make_plan(available, wanted).map(Arc::new)
         }
     }
+
+    fn cheapest_plan(
+        &self,
+        available: &[usize],
+        wanted: &[usize],
+        cost: ReadCost<'_>,
+    ) -> Result<Arc<Plan>> {
+        check_units(self.total_units(), available, wanted)?;
+        cost.check(self.total_units())?;
+        if self.mds.is_known() || wanted.is_empty() {
+            let k = self.data_units();
+            if available.len() < k && !wanted.is_empty() {
+                return Err(Error::TooFewUnits { required: k, available: available.len() });
+            }
+            return self.plan(&cheapest_units(available, k, cost), wanted);
+        }
+        let weight = |unit| cost.of_sub_shard(unit);
+        let total = |inputs: &[usize]| {
+            (inputs.iter().map(|&unit| cost.of_sub_shard(unit)).sum::<u128>(), inputs.len())
+        };
+        let inputs = cheapest::inputs(&self.parity_rows, available, wanted, weight, total)?;
+        self.plan(&inputs, wanted)
+    }
+
+    fn over_sub_shards(&self) -> Option<Arc<dyn ErasureCode>> {
+        None
+    }
+}
+
+/// The k cheapest units, of equal ones the first.
+fn cheapest_units(available: &[usize], k: usize, cost: ReadCost<'_>) -> Vec<usize> {
+    let mut units = available.to_vec();
+    units.sort_by_key(|&unit| cost.of_sub_shard(unit));
+    units.truncate(k);
+    units
 }
 
 impl core::fmt::Debug for ReedSolomon {
@@ -151,32 +186,6 @@ impl core::fmt::Debug for ReedSolomon {
             .field("kernel", &self.kernel)
             .finish_non_exhaustive()
     }
-}
-
-/// Checks two lists of units for indexes out of range and repeats.
-fn check_units(units: usize, available: &[usize], wanted: &[usize]) -> Result<()> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Named {
-        Nowhere,
-        Available,
-        Wanted,
-    }
-    let mut named = [Named::Nowhere; MAX_UNITS];
-    for (list, mark) in [(available, Named::Available), (wanted, Named::Wanted)] {
-        for &unit in list {
-            if unit >= units {
-                return Err(Error::UnitOutOfRange { unit, units });
-            }
-            if named[unit] == mark {
-                return Err(Error::DuplicateUnit { unit });
-            }
-            if named[unit] != Named::Nowhere {
-                return Err(Error::AvailableAndWanted { unit });
-            }
-            named[unit] = mark;
-        }
-    }
-    Ok(())
 }
 
 /// Makes a [`ReedSolomon`] with choices: from [`ReedSolomon::builder`].

@@ -3,10 +3,9 @@
 use alloc::vec;
 use core::ops::Range;
 
-use super::ErasureCode;
-use super::encode;
 use super::shards::{part, part_mut};
 use super::syndromes::is_zero;
+use super::{ErasureCode, encode, sub_shards};
 use crate::gf8::{Matrix, mul_without_tables};
 use crate::kernel::{KernelMatrix, Program};
 use crate::{Error, Result};
@@ -20,6 +19,9 @@ pub(super) fn encode_verified<D: AsRef<[u8]>, P: AsMut<[u8]>>(
     parity: &mut [P],
     seed: u64,
 ) -> Result<()> {
+    if code.sub_shards() != 1 {
+        return sub_shards::encode_verified(code, data, parity, seed);
+    }
     encode_then_check(code, data, parity, seed, |_, _| {})
 }
 
@@ -32,13 +34,6 @@ fn encode_then_check<D: AsRef<[u8]>, P: AsMut<[u8]>>(
     seed: u64,
     mut after_encode: impl FnMut(&mut [P], Range<usize>),
 ) -> Result<()> {
-    if code.sub_shards() != 1 {
-        return Err(Error::Invalid {
-            what: "code",
-            got: "with sub-shards".into(),
-            expected: "one without",
-        });
-    }
     encode::check(code, data, parity)?;
     let plan = code.encode_plan();
     let check = check_program(code, seed)?;

@@ -108,8 +108,22 @@ pub(super) fn independent(parity_rows: &Matrix, available: &[usize]) -> Vec<usiz
     Basis::new(parity_rows, available).units
 }
 
+/// Which of `units` some units determine.
+pub(super) fn determined(
+    parity_rows: &Matrix,
+    available: &[usize],
+    units: impl Iterator<Item = usize>,
+) -> Vec<usize> {
+    let basis = Basis::new(parity_rows, available);
+    let is_determined = |unit: &usize| {
+        let (rest, _) = basis.reduce(generator_row(parity_rows, *unit));
+        rest.iter().all(|&element| element == 0)
+    };
+    units.filter(is_determined).collect()
+}
+
 /// The row of the generator matrix that belongs to a unit.
-fn generator_row(parity_rows: &Matrix, unit: usize) -> Vec<u8> {
+pub(super) fn generator_row(parity_rows: &Matrix, unit: usize) -> Vec<u8> {
     let k = parity_rows.columns();
     if let Some(parity) = unit.checked_sub(k) {
         return parity_rows.row(parity).to_vec();

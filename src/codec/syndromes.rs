@@ -5,7 +5,7 @@ use alloc::vec;
 use core::ops::{ControlFlow, Range};
 
 use super::shards::{Units, check_present, longest, part};
-use super::{ErasureCode, Plan, solve};
+use super::{ErasureCode, Plan, solve, sub_shards};
 use crate::{Error, Result};
 
 /// Bytes of all syndromes together that are computed at a time: they stay in cache while they
@@ -38,7 +38,7 @@ impl Syndromes {
             return Err(Error::Invalid {
                 what: "code",
                 got: "with sub-shards".into(),
-                expected: "one without; compare with its encode plan",
+                expected: "one without; take the code of its sub-shards (over_sub_shards)",
             });
         }
         let present = Units::present(shards);
@@ -104,6 +104,9 @@ pub(super) fn verify<S: AsRef<[u8]>>(
     code: &impl ErasureCode,
     shards: &[Option<S>],
 ) -> Result<Consistency> {
+    if code.sub_shards() != 1 {
+        return sub_shards::verify(code, shards);
+    }
     let syndromes = Syndromes::new(code, shards)?;
     if syndromes.plan.outputs().is_empty() {
         return Ok(Consistency::NothingToCheck);
