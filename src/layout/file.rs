@@ -27,6 +27,7 @@ pub struct StripedFile {
     /// Data in a full group: k blocks.
     max_group_len: u64,
     file_len: u64,
+    whole_parity_cells: bool,
 }
 
 /// Where one byte of a file lies.
@@ -63,7 +64,20 @@ impl StripedFile {
         let max_group_len = block_size
             .checked_mul(data_units as u64)
             .ok_or(Error::Overflow { what: "length of a block group" })?;
-        Ok(Self { data_units, parity_units, cell_size, max_group_len, file_len })
+        Ok(Self {
+            data_units,
+            parity_units,
+            cell_size,
+            max_group_len,
+            file_len,
+            whole_parity_cells: false,
+        })
+    }
+
+    /// The same with [`StripedLayout::with_whole_parity_cells`] for its groups.
+    #[must_use]
+    pub const fn with_whole_parity_cells(self) -> Self {
+        Self { whole_parity_cells: true, ..self }
     }
 
     /// Length of the file in bytes.
@@ -94,7 +108,9 @@ impl StripedFile {
     #[must_use]
     pub fn group(&self, group: u64) -> Option<StripedLayout> {
         let len = (self.file_len - self.group_start(group)?).min(self.max_group_len);
-        Some(StripedLayout::from_checked(self.data_units, self.parity_units, self.cell_size, len))
+        let group =
+            StripedLayout::from_checked(self.data_units, self.parity_units, self.cell_size, len);
+        Some(if self.whole_parity_cells { group.with_whole_parity_cells() } else { group })
     }
 
     /// The group that an offset in the file lies in; `None` past the file's end.

@@ -78,7 +78,8 @@ pub trait Layout {
 
     /// Length of a unit in bytes; 0 for a unit that the group does not have.
     ///
-    /// Parity units are as long as the longest data unit.
+    /// Parity units are as long as the longest data unit; those of codes with sub-shards may be
+    /// longer (see [`StripedLayout::with_whole_parity_cells`]).
     fn unit_len(&self, unit: usize) -> u64;
 
     /// Length of the data in bytes: of all data units together.
@@ -99,8 +100,9 @@ pub trait Layout {
         unit < self.data_units() && offset >= self.unit_len(unit)
     }
 
-    /// How many units have to be read to rebuild any bytes from `offset` on: k less the data
-    /// units that are known to be zero there.
+    /// How many units have to be read to rebuild any bytes from `offset` on where any k units give
+    /// back the rest: k less the data units that are known to be zero there. (Of a locally
+    /// repairable code fewer may do, or more may not.)
     ///
     /// It never grows with the offset. At 0 it is what a group needs at least; for a striped
     /// group that is min(k, its number of cells).

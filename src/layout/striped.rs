@@ -10,7 +10,8 @@ use crate::Result;
 /// The group's bytes are cut into cells; cell c lies in data unit c mod k, at offset
 /// (c div k) · cell size. k cells in a row and the m parity cells computed of them are a
 /// *stripe*. Where the last stripe is short, missing bytes count as zero, and its parity cells
-/// are as long as its first cell.
+/// are as long as its first cell; or whole cells, where
+/// [`with_whole_parity_cells`](Self::with_whole_parity_cells) says so.
 ///
 /// "Offset in the group" below counts the group's data bytes in order, parity not among them.
 ///
@@ -31,6 +32,7 @@ pub struct StripedLayout {
     parity_units: usize,
     cell_size: u64,
     group_len: u64,
+    whole_parity_cells: bool,
 }
 
 /// Where one byte of a group lies.
@@ -58,7 +60,23 @@ impl StripedLayout {
         group_len: u64,
     ) -> Result<Self> {
         check_striping(data_units, parity_units, cell_size)?;
-        Ok(Self { data_units, parity_units, cell_size, group_len })
+        Ok(Self::from_checked(data_units, parity_units, cell_size, group_len))
+    }
+
+    /// The same layout with every parity cell a whole cell, the last stripe's, too: for codes that
+    /// divide cells into sub-shards.
+    ///
+    /// ```
+    /// use restripe::layout::{Layout, StripedLayout};
+    /// let group = StripedLayout::new(3, 2, 10, 33)?;
+    /// assert_eq!((group.unit_len(0), group.unit_len(3)), (13, 13));
+    /// let group = group.with_whole_parity_cells();
+    /// assert_eq!((group.unit_len(0), group.unit_len(3)), (13, 20));
+    /// # Ok::<(), restripe::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn with_whole_parity_cells(self) -> Self {
+        Self { whole_parity_cells: true, ..self }
     }
 
     /// As `new`, for numbers that [`check_striping`] has accepted.
@@ -68,7 +86,7 @@ impl StripedLayout {
         cell_size: u64,
         group_len: u64,
     ) -> Self {
-        Self { data_units, parity_units, cell_size, group_len }
+        Self { data_units, parity_units, cell_size, group_len, whole_parity_cells: false }
     }
 
     /// Bytes in a cell.
@@ -246,7 +264,12 @@ impl Layout for StripedLayout {
         if unit < self.data_units {
             self.share(unit, self.group_len)
         } else if unit < self.data_units + self.parity_units {
-            self.share(0, self.group_len)
+            let longest = self.share(0, self.group_len);
+            if self.whole_parity_cells {
+                // Rounding up overflows only where cells are nearly as long as 64 bits tell.
+                return longest.checked_next_multiple_of(self.cell_size).unwrap_or(longest);
+            }
+            longest
         } else {
             0
         }
