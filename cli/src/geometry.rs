@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use restripe::ErasureCode;
 use restripe::layout::{Codec, Layout as _, Piece, Policy, StripedFile, StripedLayout};
-use restripe::{ErasureCode, MatrixKind, ReedSolomon};
 
 use crate::failure::{Failure, Result};
+use crate::heal::rows::Rows;
 
 /// The length of a full internal block where nothing else is said: HDFS's default.
 pub const DEFAULT_BLOCK_SIZE: u64 = 128 << 20;
@@ -69,6 +70,13 @@ impl Geometry {
     #[must_use]
     pub fn total_units(&self) -> usize {
         self.data_units() + self.parity_units()
+    }
+
+    /// How the blocks of a group are rows of tiles.
+    #[must_use]
+    pub fn rows(&self) -> Rows {
+        let subs = if self.policy.codec() == Codec::HhXor { 2 } else { 1 };
+        Rows::new(self.total_units(), subs, self.cell_size())
     }
 
     /// Bytes of data in a full stripe.
@@ -149,13 +157,6 @@ impl Geometry {
     ///
     /// [`Failure::Engine`] for a kernel that is not to be had (`RESTRIPE_KERNEL`).
     pub fn code(&self) -> Result<Arc<dyn ErasureCode>> {
-        let kind = match self.policy.codec() {
-            Codec::RsLegacy => MatrixKind::RsLegacy,
-            Codec::Xor => MatrixKind::Xor,
-            // What Hadoop calls RS, and the only other codec of a policy.
-            _ => MatrixKind::Cauchy,
-        };
-        let code = ReedSolomon::with_matrix(self.data_units(), self.parity_units(), kind);
-        Ok(Arc::new(code.map_err(Failure::engine(self.policy.to_string()))?))
+        self.policy.code().map_err(Failure::engine(self.policy.to_string()))
     }
 }

@@ -152,6 +152,18 @@ impl Folder {
             Some(manifest) => sum_kind_of(path, manifest)?,
             None => folder.usual_sum_kind(&listing),
         };
+        let (chunk, part) = (folder.sum_kind.bytes_per_checksum() as u64, geometry.rows().part());
+        if geometry.rows().of_unit(0).len() > 1 && !part.is_multiple_of(chunk) {
+            return Err(Failure::folder(
+                path,
+                format!(
+                    "has checksums over {chunk} bytes, which do not divide the {part} bytes that \
+                     {} codes together",
+                    geometry.policy()
+                ),
+                "decode it with whatever wrote it; this release cannot",
+            ));
+        }
         Ok(folder)
     }
 

@@ -15,6 +15,7 @@ use crate::folder::manifest::Sha256Digest;
 use crate::folder::{BlockFiles, Folder};
 use crate::heal::finding::Finding;
 use crate::heal::marks::Found;
+use crate::heal::rows::Rows;
 use crate::heal::tile::Tile;
 use crate::io::{open_regular, read_at, will_need};
 use crate::parallel;
@@ -28,6 +29,8 @@ const PIECE: usize = 1 << 20;
 pub struct Group {
     index: u64,
     code: Arc<dyn ErasureCode>,
+    row_code: Arc<dyn ErasureCode>,
+    rows: Rows,
     kind: SumKind,
     units: Vec<Unit>,
     longest: u64,
@@ -83,7 +86,9 @@ impl Group {
             )
         });
         let longest = geometry.unit_len(index, geometry.data_units());
-        Ok(Self { index, code, kind, units, longest, path: folder.path().to_owned() })
+        let row_code = code.over_sub_shards().unwrap_or_else(|| code.clone());
+        let (rows, path) = (geometry.rows(), folder.path().to_owned());
+        Ok(Self { index, code, row_code, rows, kind, units, longest, path })
     }
 
     /// Its number in the file.
@@ -104,6 +109,18 @@ impl Group {
         &self.code
     }
 
+    /// The code of its rows, which heals them.
+    #[must_use]
+    pub fn row_code(&self) -> &Arc<dyn ErasureCode> {
+        &self.row_code
+    }
+
+    /// How its units are rows.
+    #[must_use]
+    pub fn rows(&self) -> Rows {
+        self.rows
+    }
+
     /// The kind of sums that its `.meta` files should have.
     #[must_use]
     pub fn sum_kind(&self) -> SumKind {
@@ -122,11 +139,15 @@ impl Group {
         self.longest
     }
 
-    /// Bytes of each unit within `range` of the internal blocks.
+    /// Bytes that each row has of `len` bytes, those of first rows from `start` on.
     #[must_use]
-    pub fn lens_within(&self, range: &Range<u64>) -> Vec<usize> {
-        let len = |unit: &Unit| unit.len.clamp(range.start, range.end) - range.start;
-        self.units.iter().map(|unit| len(unit) as usize).collect()
+    pub fn lens_within(&self, start: u64, len: usize) -> Vec<usize> {
+        let of_row = |row| {
+            let start = self.rows.offset(row, start);
+            let unit_len = self.units[self.rows.unit(row)].len;
+            (unit_len.clamp(start, start + len as u64) - start) as usize
+        };
+        (0..self.rows.count()).map(of_row).collect()
     }
 
     /// Asks the system to begin reading a range of the internal blocks.
@@ -138,9 +159,9 @@ impl Group {
         }
     }
 
-    /// Reads some columns of one unit of a tile and says what was found.
-    pub fn read(&self, tile: &mut Tile<'_>, unit: usize, columns: Range<usize>) {
-        self.units[unit].read(tile, unit, columns);
+    /// Reads some columns of one row of a tile and says what was found.
+    pub fn read(&self, tile: &mut Tile<'_>, row: usize, columns: Range<usize>) {
+        self.units[self.rows.unit(row)].read(tile, row, columns);
     }
 }
 
@@ -295,7 +316,7 @@ impl Unit {
             mark(tile, index, columns, Found::Absent);
             return;
         };
-        let offset = tile.start + span.start as u64;
+        let offset = tile.offset(index) + span.start as u64;
         let got = match read_at(data, &mut tile.bytes[index][span.clone()], offset) {
             Ok(got) => got,
             // Some chunk cannot be read; the others may.
@@ -331,7 +352,7 @@ impl Unit {
             return;
         };
         let good = if sums.trusted { Found::Good } else { Found::SelfConsistent };
-        let stored = sums.read(tile.start + wanted.start as u64, columns.len());
+        let stored = sums.read(tile.offset(index) + wanted.start as u64, columns.len());
         let computed = sums.kind.sums(&tile.bytes[index][wanted.clone()]);
         if got >= wanted.end && stored == computed {
             return mark(tile, index, columns, good);

@@ -1,13 +1,13 @@
 //! Decides and computes: from the chunks that are good to those that are not.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use restripe::{Consistency, ErasureCode, MatrixKind, Verdict};
+use restripe::{Consistency, ErasureCode as _, Verdict};
 
 use crate::failure::{Failure, Result};
 use crate::heal::group::Group;
 use crate::heal::marks::{Fate, Found, Trust};
+use crate::heal::reach::Reach;
 use crate::heal::tile::Tile;
 use crate::set::UnitSet;
 
@@ -29,7 +29,8 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Healer<'a> {
     group: &'a Group,
-    code: Arc<dyn ErasureCode>,
+    /// The code of the rows; what is called a unit here is a row.
+    code: Reach,
     options: Options,
     scratch: Vec<Vec<u8>>,
 }
@@ -55,7 +56,8 @@ impl<'a> Healer<'a> {
     /// A healer for a group.
     #[must_use]
     pub fn new(group: &'a Group, options: Options) -> Self {
-        Self { group, code: group.code().clone(), options, scratch: Vec::new() }
+        let code = Reach::new(group.row_code().clone());
+        Self { group, code, options, scratch: Vec::new() }
     }
 
     /// Reads of a tile what is wanted, and of the other units as little as it takes to heal that.
@@ -63,41 +65,27 @@ impl<'a> Healer<'a> {
     ///
     /// # Errors
     ///
-    /// None of its own: what cannot be read is marked absent.
-    pub fn read_enough(&self, tile: &mut Tile<'_>, wanted: &[Range<usize>]) {
+    /// [`Failure::Engine`] when the engine refuses to plan, which only a fault can bring about. What
+    /// cannot be read is marked absent.
+    pub fn read_enough(&mut self, tile: &mut Tile<'_>, wanted: &[Range<usize>]) -> Result<()> {
         tile.begin();
         for (unit, columns) in wanted.iter().enumerate() {
             self.group.read(tile, unit, columns.clone());
         }
-        let columns = tile.columns();
-        let mut missing: Vec<usize> = vec![0; columns];
-        for (unit, wanted) in wanted.iter().enumerate() {
-            for column in wanted.clone() {
-                if !is_good(tile.marks.found(unit)[column]) {
-                    missing[column] = self.code.data_units();
+        // What is read to heal something may itself be damaged: then something else is read.
+        loop {
+            let mut has_read = false;
+            for gap in gaps(tile, wanted) {
+                let Gap { columns, good, unread, bad } = gap;
+                let sources = self.code.cheapest_sources(good, unread, bad);
+                let sources = sources.map_err(Failure::engine(self.group.label()))?;
+                for unit in sources.minus(&good).iter() {
+                    self.group.read(tile, unit, columns.clone());
+                    has_read = true;
                 }
             }
-        }
-        if missing.iter().all(|&missing| missing == 0) {
-            return;
-        }
-        for unit in 0..self.code.total_units() {
-            for (missing, &found) in missing.iter_mut().zip(tile.marks.found(unit)) {
-                *missing -= usize::from(*missing > 0 && is_good(found));
-            }
-        }
-        for unit in 0..self.code.total_units() {
-            let open = |column: &usize| {
-                missing[*column] > 0 && tile.marks.found(unit)[*column] == Found::Unread
-            };
-            let Some(first) = (0..columns).find(open) else { continue };
-            let last = (0..columns).rfind(open).unwrap_or(first);
-            for span in unread_spans(tile.marks.found(unit), first..last + 1) {
-                self.group.read(tile, unit, span.clone());
-                let found = &tile.marks.found(unit)[span.clone()];
-                for (missing, &found) in missing[span].iter_mut().zip(found) {
-                    *missing -= usize::from(*missing > 0 && is_good(found));
-                }
+            if !has_read {
+                return Ok(());
             }
         }
     }
@@ -106,7 +94,7 @@ impl<'a> Healer<'a> {
     pub fn read_all(&self, tile: &mut Tile<'_>) {
         tile.begin();
         let columns = tile.columns();
-        for unit in 0..self.code.total_units() {
+        for unit in 0..self.code.code().total_units() {
             self.group.read(tile, unit, 0..columns);
         }
     }
@@ -123,7 +111,7 @@ impl<'a> Healer<'a> {
         }
         if self.options.deep || self.options.check_spare {
             for run in runs(tile, wanted) {
-                let spare = run.good.len() > self.code.data_units();
+                let spare = self.code.has_spare(&run.good);
                 if spare && (self.options.deep || !run.need.is_empty()) {
                     self.check_good(tile, &run)?;
                 }
@@ -157,56 +145,67 @@ impl<'a> Healer<'a> {
     }
 
     fn heal_run(&mut self, tile: &mut Tile<'_>, run: &Run) -> Result<()> {
+        let columns = run.columns.clone();
         if run.contradicted {
-            self.give_up(tile, run.columns.clone(), run, Fate::Contradicted);
+            self.give_up(tile, columns, run, Fate::Contradicted);
             return Ok(());
         }
-        if run.good.len() >= self.code.data_units() {
+        let proven = self.code.determined(&run.need, &run.good);
+        if !proven.is_empty() {
             let sources = Sources { units: run.good, trust: Trust::Proven };
-            return self.rebuild(tile, run.columns.clone(), &run.need, &sources);
+            self.rebuild(tile, columns.clone(), &proven, &sources)?;
+        }
+        let run = Run { need: run.need.minus(&proven), ..run.clone() };
+        if run.need.is_empty() {
+            return Ok(());
         }
         let plausible = run.good.union(&run.plausible);
         let all = plausible.union(&run.blind);
-        if all.len() < self.code.data_units() {
-            self.give_up(tile, run.columns.clone(), run, Fate::Lost);
+        let trust = if all == plausible { Trust::Plausible } else { Trust::Blind };
+        if !self.code.determines_everything(&all) {
+            let beside = self.code.determined(&run.need, &all).minus(&all);
+            let lost = Run { need: run.need.minus(&beside), ..run };
+            self.give_up(tile, columns.clone(), &lost, Fate::Lost);
+            if !beside.is_empty() {
+                self.rebuild(tile, columns, &beside, &Sources { units: all, trust })?;
+            }
             return Ok(());
         }
-        // With one unit more than needed parity proves what no sum does: one wrong unit always
-        // shows, several nearly always.
-        if all.len() > self.code.data_units() {
-            let agree = Sources { units: all, trust: self.trust_in_parity() };
-            if self.consistent(tile, run.columns.clone(), &all)? {
-                return self.rebuild(tile, run.columns.clone(), &run.need, &agree);
-            }
-            let mut next = run.columns.start;
-            for (columns, wrong) in self.locate(tile, run.columns.clone(), &all)? {
-                self.rebuild(tile, next..columns.start, &run.need, &agree)?;
-                next = columns.end;
-                // Sums that nothing speaks against outweigh what parity says about them.
-                let wrong = wrong.filter(|wrong| wrong.minus(&run.good) == *wrong);
-                match wrong {
-                    Some(wrong) if all.minus(&wrong).len() >= self.code.data_units() => {
-                        // True if no more are wrong than can be told, which nobody knows here:
-                        // two blocks that changed places may look like a third one being wrong.
-                        let units = all.minus(&wrong);
-                        let sources = Sources { units, trust: Trust::Plausible };
-                        self.rebuild(tile, columns, &run.need, &sources)?;
-                    }
-                    _ => self.rebuild_unproven(tile, columns, run, &plausible)?,
-                }
-            }
-            return self.rebuild(tile, next..run.columns.end, &run.need, &agree);
+        let doubtful = all.minus(&run.good);
+        if !self.code.checks(&doubtful, &all) {
+            return self.rebuild(tile, columns, &run.need, &Sources { units: all, trust });
         }
-        let trust = if all == plausible { Trust::Plausible } else { Trust::Blind };
-        self.rebuild(tile, run.columns.clone(), &run.need, &Sources { units: all, trust })
+        // With units to spare parity proves what no sum does: one wrong unit always shows, several
+        // nearly always.
+        let agree = Sources { units: all, trust: self.trust_in_parity(&doubtful, &all) };
+        if self.consistent(tile, columns.clone(), &all)? {
+            return self.rebuild(tile, columns, &run.need, &agree);
+        }
+        let mut next = columns.start;
+        for (columns, wrong) in self.locate(tile, columns.clone(), &all)? {
+            self.rebuild(tile, next..columns.start, &run.need, &agree)?;
+            next = columns.end;
+            // Sums that nothing speaks against outweigh what parity says about them.
+            let wrong = wrong.filter(|wrong| wrong.minus(&run.good) == *wrong);
+            match wrong {
+                Some(wrong) if self.code.determines(&run.need, &all.minus(&wrong)) => {
+                    // True if no more are wrong than can be told, which nobody knows here: two
+                    // blocks that changed places may look like a third one being wrong.
+                    let units = all.minus(&wrong);
+                    let sources = Sources { units, trust: Trust::Plausible };
+                    self.rebuild(tile, columns, &run.need, &sources)?;
+                }
+                _ => self.rebuild_unproven(tile, columns, &run, &plausible)?,
+            }
+        }
+        self.rebuild(tile, next..columns.end, &run.need, &agree)
     }
 
-    /// What it means that all units agree. Two units that changed places show in any parity but
-    /// a plain sum.
-    fn trust_in_parity(&self) -> Trust {
-        match self.code.matrix_kind() {
-            MatrixKind::Xor => Trust::Plausible,
-            _ => Trust::Proven,
+    /// What it means for doubtful units that all agree.
+    fn trust_in_parity(&mut self, doubtful: &UnitSet, all: &UnitSet) -> Trust {
+        match self.code.tells_apart(doubtful, all) {
+            true => Trust::Proven,
+            false => Trust::Plausible,
         }
     }
 
@@ -218,21 +217,27 @@ impl<'a> Healer<'a> {
         run: &Run,
         plausible: &UnitSet,
     ) -> Result<()> {
-        let k = self.code.data_units();
-        let agree = plausible.len() > k && self.consistent(tile, columns.clone(), plausible)?;
-        if plausible.len() == k || agree {
-            let trust = if agree { self.trust_in_parity() } else { Trust::Plausible };
-            return self.rebuild(tile, columns, &run.need, &Sources { units: *plausible, trust });
+        let spare = self.code.has_spare(plausible);
+        if !self.code.determines(&run.need, plausible)
+            || (spare && !self.consistent(tile, columns.clone(), plausible)?)
+        {
+            self.give_up(tile, columns, run, Fate::Contradicted);
+            return Ok(());
         }
-        self.give_up(tile, columns, run, Fate::Contradicted);
-        Ok(())
+        let proven = spare && self.code.checks(&plausible.minus(&run.good), plausible);
+        let trust = match proven {
+            true => self.trust_in_parity(&plausible.minus(&run.good), plausible),
+            false => Trust::Plausible,
+        };
+        self.rebuild(tile, columns, &run.need, &Sources { units: *plausible, trust })
     }
 
     /// Marks what cannot be rebuilt. A chunk that is there without proof is not lost by that,
     /// and where units disagree the digest in the manifest will tell whether it is right.
     fn give_up(&self, tile: &mut Tile<'_>, columns: Range<usize>, run: &Run, fate: Fate) {
         for unit in run.need.iter() {
-            let told = fate == Fate::Lost || self.group.units()[unit].digest().is_some();
+            let digest = self.group.units()[tile.rows.unit(unit)].digest();
+            let told = fate == Fate::Lost || digest.is_some();
             let fate = match (run.plausible.contains(unit), run.blind.contains(unit)) {
                 (true, _) if told => Fate::Kept(Trust::Plausible),
                 (_, true) if told => Fate::Kept(Trust::Blind),
@@ -280,17 +285,7 @@ impl<'a> Healer<'a> {
         let engine = |tile: &Tile<'_>, group: &Group| {
             Failure::engine(format!("rebuilding {} at byte {}", group.label(), tile.start))
         };
-        let plan = match self.code.plan(&available, &wanted) {
-            Ok(plan) => plan,
-            // A code that is not MDS: these k units do not determine the others.
-            Err(restripe::Error::NotRecoverable { .. }) => {
-                for &unit in &wanted {
-                    tile.marks.set_fate(unit, columns.clone(), Fate::Lost);
-                }
-                return Ok(());
-            }
-            Err(error) => return Err(engine(tile, self.group)(error)),
-        };
+        let plan = self.code.code().plan(&available, &wanted).map_err(engine(tile, self.group))?;
 
         let span = tile.full_span(&columns);
         self.scratch.resize_with(self.scratch.len().max(compared.len()), Vec::new);
@@ -335,13 +330,14 @@ impl<'a> Healer<'a> {
         units: &UnitSet,
     ) -> Vec<Option<&'t [u8]>> {
         let shard = |unit| units.contains(unit).then(|| tile.unit_bytes(unit, columns));
-        (0..self.code.total_units()).map(shard).collect()
+        (0..self.code.code().total_units()).map(shard).collect()
     }
 
     fn consistent(&self, tile: &Tile<'_>, columns: Range<usize>, units: &UnitSet) -> Result<bool> {
         let shards = self.shards(tile, &columns, units);
         let context = || format!("checking {} at byte {}", self.group.label(), tile.start);
-        let verified = self.code.verify(&shards).map_err(|e| Failure::engine(context())(e))?;
+        let verified =
+            self.code.code().verify(&shards).map_err(|e| Failure::engine(context())(e))?;
         Ok(verified == Consistency::Consistent)
     }
 
@@ -354,17 +350,9 @@ impl<'a> Healer<'a> {
         units: &UnitSet,
     ) -> Result<Vec<(Range<usize>, Option<UnitSet>)>> {
         let shards = self.shards(tile, &columns, units);
-        let located = match self.code.locate(&shards, tile.chunk) {
-            Ok(located) => located,
-            // Only of MDS codes can be told who is wrong.
-            Err(restripe::Error::NotMds { .. } | restripe::Error::MdsUnknown { .. }) => {
-                return Ok(vec![(columns, None)]);
-            }
-            Err(error) => {
-                let context = format!("checking {} at byte {}", self.group.label(), tile.start);
-                return Err(Failure::engine(context)(error));
-            }
-        };
+        let context = || format!("checking {} at byte {}", self.group.label(), tile.start);
+        let located = self.code.code().locate(&shards, tile.chunk);
+        let located = located.map_err(|error| Failure::engine(context())(error))?;
         let of_range = |range: &Range<usize>| {
             let chunk = tile.chunk;
             columns.start + range.start / chunk..columns.start + range.end.div_ceil(chunk)
@@ -382,22 +370,46 @@ impl<'a> Healer<'a> {
     }
 }
 
-fn is_good(found: Found) -> bool {
-    matches!(found, Found::Good | Found::Zero)
+/// Neighbouring columns in which something wanted is not good, and the same units are there.
+struct Gap {
+    columns: Range<usize>,
+    good: UnitSet,
+    unread: UnitSet,
+    /// What is wanted and not good.
+    bad: UnitSet,
 }
 
-/// The parts of `within` that have not been read, as few as they are.
-fn unread_spans(found: &[Found], within: Range<usize>) -> Vec<Range<usize>> {
-    let mut spans: Vec<Range<usize>> = Vec::new();
-    for column in within {
-        if found[column] == Found::Unread {
-            match spans.last_mut() {
-                Some(last) if last.end == column => last.end += 1,
-                _ => spans.push(column..column + 1),
+/// The gaps of a tile where there is still something to read.
+fn gaps(tile: &Tile<'_>, wanted: &[Range<usize>]) -> Vec<Gap> {
+    let mut gaps: Vec<Gap> = Vec::new();
+    if tile.marks.good_where(wanted) {
+        return gaps;
+    }
+    for column in 0..tile.columns() {
+        let (good, unread, bad) = (UnitSet::EMPTY, UnitSet::EMPTY, UnitSet::EMPTY);
+        let mut gap = Gap { columns: column..column + 1, good, unread, bad };
+        for (unit, wanted) in wanted.iter().enumerate() {
+            match tile.marks.found(unit)[column] {
+                Found::Good | Found::Zero => gap.good.insert(unit),
+                Found::Unread if !wanted.contains(&column) => gap.unread.insert(unit),
+                _ if wanted.contains(&column) => gap.bad.insert(unit),
+                _ => {}
             }
         }
+        if gap.bad.is_empty() || gap.unread.is_empty() {
+            continue;
+        }
+        match gaps.last_mut() {
+            Some(last)
+                if last.columns.end == column
+                    && (last.good, last.unread, last.bad) == (gap.good, gap.unread, gap.bad) =>
+            {
+                last.columns.end = column + 1;
+            }
+            _ => gaps.push(gap),
+        }
     }
-    spans
+    gaps
 }
 
 /// Cuts a tile into runs of alike columns.

@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::size::human;
 use crate::sums::SumKind;
 
-/// Bytes of each unit that a thread takes on at once: long reads for disks.
+/// Bytes of each row that a thread takes on at once: long reads for disks.
 const WINDOW: u64 = 1 << 20;
 
 /// Threads, and bytes of a tile.
@@ -23,7 +23,7 @@ pub struct PassBudget {
     /// Threads that read, compute and write. One more than compute at a time, so that one may
     /// wait for a disk.
     pub workers: usize,
-    /// Bytes of each unit in a tile.
+    /// Bytes of each row in a tile.
     pub tile: usize,
 }
 
@@ -34,10 +34,10 @@ impl PassBudget {
     ///
     /// [`Failure::Asked`] when not even one chunk of every unit fits.
     pub fn new(geometry: &Geometry, kind: SumKind, memory: u64, threads: usize) -> Result<Self> {
-        let units = geometry.total_units();
-        let mut budget = Self { workers: threads + 1, tile: tile_len(units, kind) };
-        // Buffers for all units, as much again to compare with, and the sums.
-        let need = |budget: &Self| (budget.workers * units * budget.tile) as u64 * 17 / 8;
+        let rows = geometry.rows().count();
+        let mut budget = Self { workers: threads + 1, tile: tile_len(rows, kind) };
+        // Buffers for all rows, as much again to compare with, and the sums.
+        let need = |budget: &Self| (budget.workers * rows * budget.tile) as u64 * 17 / 8;
         while need(&budget) > memory {
             if budget.workers > 1 {
                 budget.workers -= 1;
@@ -71,7 +71,9 @@ pub fn run(
     progress: &Progress,
     visit: &(dyn Fn(&Tile<'_>) -> Result<()> + Sync),
 ) -> Result<()> {
-    let longest = group.longest();
+    let rows = group.rows();
+    // Of the rows, from here on.
+    let longest = rows.row_len(group.longest());
     let window = WINDOW.next_multiple_of(budget.tile as u64);
     let windows = longest.div_ceil(window);
     let next = AtomicU64::new(0);
@@ -80,7 +82,7 @@ pub fn run(
     let units = group.units().len();
     let work = || {
         let tile = budget.tile.min(longest as usize);
-        let mut buffers = vec![vec![0; tile]; units];
+        let mut buffers = vec![vec![0; tile]; rows.count()];
         let mut marks = Marks::default();
         let mut healer = Healer::new(group, options);
         loop {
@@ -90,19 +92,22 @@ pub fn run(
             }
             let ahead = start + workers as u64 * window;
             if ahead < longest {
-                group.will_need(0..units, &(ahead..ahead + window));
+                let ahead = rows.start(ahead)..rows.start((ahead + window).min(longest));
+                group.will_need(0..units, &ahead);
             }
             let end = (start + window).min(longest);
             let mut at = start;
             while at < end {
-                let range = at..(at + tile as u64).min(end);
-                let done = visit_tile(group, &mut healer, &mut buffers, &mut marks, &range, visit);
+                let piece_end = rows.piece_end(at, tile as u64).min(end);
+                let (start, len) = (rows.start(at), (piece_end - at) as usize);
+                let done =
+                    visit_tile(group, &mut healer, &mut buffers, &mut marks, start, len, visit);
                 if trouble.note(done).is_none() {
                     return;
                 }
-                let lens = group.lens_within(&range);
+                let lens = group.lens_within(start, len);
                 progress.add(lens.iter().sum::<usize>() as u64);
-                at = range.end;
+                at = piece_end;
             }
         }
     };
@@ -120,14 +125,15 @@ fn visit_tile(
     healer: &mut Healer<'_>,
     buffers: &mut [Vec<u8>],
     marks: &mut Marks,
-    range: &std::ops::Range<u64>,
+    start: u64,
+    len: usize,
     visit: &(dyn Fn(&Tile<'_>) -> Result<()> + Sync),
 ) -> Result<()> {
-    let lens = group.lens_within(range);
-    let len = (range.end - range.start) as usize;
+    let lens = group.lens_within(start, len);
     let bytes = buffers.iter_mut().map(|buffer| &mut buffer[..len]).collect();
     let chunk = group.sum_kind().bytes_per_checksum();
-    let mut tile = Tile { start: range.start, len, chunk, lens: &lens, bytes, marks };
+    let rows = group.rows();
+    let mut tile = Tile { rows, start, len, chunk, lens: &lens, bytes, marks };
     let everything = vec![0..tile.columns(); lens.len()];
     healer.read_all(&mut tile);
     healer.heal(&mut tile, &everything)?;

@@ -139,8 +139,9 @@ impl GroupTally {
             return;
         }
         let columns = tile.columns();
-        for (unit, tally) in self.units.iter().enumerate() {
-            let (found, fate) = (tile.marks.found(unit), tile.marks.fate(unit));
+        for row in 0..tile.rows.count() {
+            let tally = &self.units[tile.rows.unit(row)];
+            let (found, fate) = (tile.marks.found(row), tile.marks.fate(row));
             let mut start = 0;
             for column in 1..=columns {
                 let same = column < columns
@@ -149,8 +150,8 @@ impl GroupTally {
                     continue;
                 }
                 if fate[start] != Fate::Fine {
-                    let span = tile.unit_span(unit, &(start..column));
-                    let range = tile.start + span.start as u64..tile.start + span.end as u64;
+                    let (span, offset) = (tile.unit_span(row, &(start..column)), tile.offset(row));
+                    let range = offset + span.start as u64..offset + span.end as u64;
                     lock(tally).add(range, found[start], fate[start]);
                 }
                 start = column;
@@ -158,8 +159,9 @@ impl GroupTally {
         }
         for column in (0..columns).filter(|&column| tile.marks.contradicted(column)) {
             let span = tile.full_span(&(column..column + 1));
-            lock(&self.disagreeing)
-                .add(tile.start + span.start as u64..tile.start + span.end as u64);
+            for offset in tile.rows.of_unit(0).map(|row| tile.offset(row)) {
+                lock(&self.disagreeing).add(offset + span.start as u64..offset + span.end as u64);
+            }
         }
     }
 

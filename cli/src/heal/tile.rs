@@ -1,14 +1,18 @@
-//! A tile: the same byte range of every unit of a group, small enough to stay in a core's cache
+//! A tile: the same byte range of every row of a group (see [`rows`](crate::heal::rows)), small enough to stay in a core's cache
 //! from reading to writing.
 
 use std::ops::Range;
 
 use crate::heal::marks::{Found, Marks};
+use crate::heal::rows::Rows;
 
-/// The bytes of one range of all units, and what is known of them.
+/// The bytes of one range of all rows, and what is known of them. What is called a unit here is a
+/// unit of the code that heals: a row.
 #[derive(Debug)]
 pub struct Tile<'a> {
-    /// Offset in the internal blocks, a multiple of the chunk.
+    /// How blocks are rows.
+    pub rows: Rows,
+    /// Offset in the internal blocks of their first rows, a multiple of the chunk.
     pub start: u64,
     /// Bytes of the longest unit in it.
     pub len: usize,
@@ -23,6 +27,12 @@ pub struct Tile<'a> {
 }
 
 impl Tile<'_> {
+    /// Offset in its internal block of a row.
+    #[must_use]
+    pub fn offset(&self, row: usize) -> u64 {
+        self.rows.offset(row, self.start)
+    }
+
     /// Chunks a unit.
     #[must_use]
     pub fn columns(&self) -> usize {

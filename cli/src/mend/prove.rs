@@ -52,9 +52,11 @@ pub(super) fn run(
     }
     pass::run(group, options, budget, &Progress::hidden(), &|tile| {
         for (unit, meta) in &metas {
-            let columns = 0..tile.lens[*unit].div_ceil(tile.chunk);
-            let sums = kind.sums(tile.unit_bytes(*unit, &columns));
-            write(meta, &sums, kind.meta_len(tile.start))?;
+            for row in tile.rows.of_unit(*unit) {
+                let columns = 0..tile.lens[row].div_ceil(tile.chunk);
+                let sums = kind.sums(tile.unit_bytes(row, &columns));
+                write(meta, &sums, kind.meta_len(tile.offset(row)))?;
+            }
         }
         Ok(())
     })?;

@@ -156,8 +156,12 @@ impl<'a> UnitMend<'a> {
 
     /// Takes what a healed tile has of this unit.
     pub(super) fn take(&self, tile: &Tile<'_>) {
-        let present = 0..tile.lens[self.index].div_ceil(tile.chunk);
-        let fates = &tile.marks.fate(self.index)[present.clone()];
+        tile.rows.of_unit(self.index).for_each(|row| self.take_row(tile, row));
+    }
+
+    fn take_row(&self, tile: &Tile<'_>, row: usize) {
+        let present = 0..tile.lens[row].div_ceil(tile.chunk);
+        let fates = &tile.marks.fate(row)[present.clone()];
         let fine = fates.iter().all(|&fate| fate == Fate::Fine);
         if present.is_empty() || (fine && !self.whole_meta) {
             return;
@@ -168,7 +172,7 @@ impl<'a> UnitMend<'a> {
         if !self.can_go_on() {
             return;
         }
-        self.note(self.write(tile, present));
+        self.note(self.write(tile, row, present));
     }
 
     /// Notes what stands in the way of writing this unit anew.
@@ -188,8 +192,8 @@ impl<'a> UnitMend<'a> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
-    fn write(&self, tile: &Tile<'_>, present: Range<usize>) -> Result<()> {
-        let fates = &tile.marks.fate(self.index)[present.clone()];
+    fn write(&self, tile: &Tile<'_>, row: usize, present: Range<usize>) -> Result<()> {
+        let fates = &tile.marks.fate(row)[present.clone()];
         let mut start = 0;
         while let Some(first) =
             fates[start..].iter().position(|fate| matches!(fate, Fate::Rebuilt(_)))
@@ -199,17 +203,17 @@ impl<'a> UnitMend<'a> {
             start = first + run.count();
             self.need(true, false);
             if !self.terms.dry_run {
-                let span = tile.unit_span(self.index, &(first..start));
-                let offset = tile.start + span.start as u64;
-                self.write_at(&self.block, self.block()?, &tile.bytes[self.index][span], offset)?;
+                let span = tile.unit_span(row, &(first..start));
+                let offset = tile.offset(row) + span.start as u64;
+                self.write_at(&self.block, self.block()?, &tile.bytes[row][span], offset)?;
             }
         }
-        self.write_sums(tile, present)
+        self.write_sums(tile, row, present)
     }
 
-    fn write_sums(&self, tile: &Tile<'_>, present: Range<usize>) -> Result<()> {
+    fn write_sums(&self, tile: &Tile<'_>, row: usize, present: Range<usize>) -> Result<()> {
         let kind = self.group.sum_kind();
-        let rebuilt = tile.marks.fate(self.index)[present.clone()]
+        let rebuilt = tile.marks.fate(row)[present.clone()]
             .iter()
             .any(|fate| matches!(fate, Fate::Rebuilt(_)));
         if self.terms.dry_run && rebuilt {
@@ -217,15 +221,15 @@ impl<'a> UnitMend<'a> {
             return Ok(());
         }
         let count = present.len();
-        let sums = kind.sums(tile.unit_bytes(self.index, &present));
-        if !self.whole_meta && sums == self.unit.stored_sums(tile.start, count) {
+        let sums = kind.sums(tile.unit_bytes(row, &present));
+        if !self.whole_meta && sums == self.unit.stored_sums(tile.offset(row), count) {
             return Ok(());
         }
         self.need(false, true);
         if self.terms.dry_run || self.meta_target.is_none() {
             return Ok(());
         }
-        self.write_at(&self.meta, self.meta()?, &sums, kind.meta_len(tile.start))
+        self.write_at(&self.meta, self.meta()?, &sums, kind.meta_len(tile.offset(row)))
     }
 
     /// Writes to a new file. Where nothing is to be put on the disk, it is compared at once with

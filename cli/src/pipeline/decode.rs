@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use restripe::Mds;
 
 use super::deliver::{self, Target};
 use super::{Budget, Trouble, tile_len};
@@ -238,44 +239,55 @@ impl Decoder<'_> {
                 (first.min(range.start), last.max(range.end))
             });
         let kind = self.folder.sum_kind();
-        let (chunk, tile) = (kind.bytes_per_checksum(), tile_len(geometry.total_units(), kind));
-        scratch.resize_with(geometry.parity_units(), || vec![0; tile]);
+        let rows = geometry.rows();
+        let (chunk, tile) = (kind.bytes_per_checksum(), tile_len(rows.count(), kind));
+        let data_rows = geometry.data_units() * rows.of_unit(0).len();
+        scratch.resize_with(rows.count() - data_rows, || vec![0; tile]);
 
         let group = window.group.clone();
         let options =
             Options { rebuild_absent: true, compare: false, check_spare: false, deep: false };
         let mut healer = Healer::new(&group, options);
-        let mut start = first - first % chunk as u64;
         // The longest unit ends where the last chunk does that has a byte that is wanted.
         let last = last.next_multiple_of(chunk as u64).min(group.longest());
-        while start < last {
-            let end = (start + tile as u64).min(last);
-            let columns: Vec<Range<usize>> =
-                wanted.iter().map(|range| columns_of(range, start..end, chunk)).collect();
-            let len = (end - start) as usize;
+        let first = first - first % chunk as u64;
+        let (mut at, end) = rows.around(first..last);
+        while at < end {
+            let piece_end = rows.piece_end(at, tile as u64).min(end);
+            let (start, len) = (rows.start(at), (piece_end - at) as usize);
+            at = piece_end;
+            let columns: Vec<Range<usize>> = (0..rows.count())
+                .map(|row| {
+                    let offset = rows.offset(row, start);
+                    columns_of(&wanted[rows.unit(row)], offset..offset + len as u64, chunk)
+                })
+                .collect();
+            if columns.iter().all(Range::is_empty) {
+                continue;
+            }
             let from = (start - window.start) as usize;
-            let lens = group.lens_within(&(start..end));
-            let data = window.units.iter_mut().map(|unit| &mut unit[from..from + len]);
-            let bytes = data.chain(scratch.iter_mut().map(|unit| &mut unit[..len])).collect();
-            let mut tile = Tile { start, len, chunk, lens: &lens, bytes, marks };
-            healer.read_enough(&mut tile, &columns);
+            let lens = group.lens_within(start, len);
+            let data = window.units.iter_mut().flat_map(|unit| rows.split(unit, from, len));
+            let bytes = data.chain(scratch.iter_mut().map(|row| &mut row[..len])).collect();
+            let mut tile = Tile { rows, start, len, chunk, lens: &lens, bytes, marks };
+            healer.read_enough(&mut tile, &columns)?;
             healer.heal(&mut tile, &columns)?;
             self.note_fates(&group, &tile, &columns)?;
-            start = end;
         }
         Ok(())
     }
 
     /// Fails on what is lost, and notes what was healed.
     fn note_fates(&self, group: &Group, tile: &Tile<'_>, wanted: &[Range<usize>]) -> Result<()> {
-        for (unit, wanted) in wanted.iter().enumerate() {
+        for (row, wanted) in wanted.iter().enumerate() {
+            let unit = tile.rows.unit(row);
             for column in wanted.clone() {
-                let fate = tile.marks.fate(unit)[column];
+                let fate = tile.marks.fate(row)[column];
                 if fate == Fate::Fine {
                     continue;
                 }
-                let span = tile.unit_span(unit, &(column..column + 1));
-                let range = tile.start + span.start as u64..tile.start + span.end as u64;
+                let (span, offset) = (tile.unit_span(row, &(column..column + 1)), tile.offset(row));
+                let range = offset + span.start as u64..offset + span.end as u64;
                 let (rebuilt, trust) = match fate {
                     Fate::Kept(trust) => (false, trust),
                     Fate::Rebuilt(trust) => (true, trust),
@@ -302,19 +314,22 @@ impl Decoder<'_> {
         column: usize,
         offset: u64,
     ) -> Failure {
-        let total = tile.bytes.len();
-        let good = (0..total)
-            .filter(|&unit| matches!(tile.marks.found(unit)[column], Found::Good | Found::Zero))
-            .count();
+        let code = group.code();
+        let is_good = |row| matches!(tile.marks.found(row)[column], Found::Good | Found::Zero);
+        let (total, index) = (code.total_units(), group.index());
+        let good = (0..total).filter(|&unit| tile.rows.of_unit(unit).all(is_good)).count();
+        let enough = if tile.rows.of_unit(0).len() == 1 && code.mds() != Mds::Unchecked {
+            format!("{good} are good there and {} are needed", code.data_units())
+        } else {
+            format!("{good} are good there, and what is good does not determine it")
+        };
         let file = group.units()[unit].files().block.file_name().unwrap_or_default();
         Failure::Lost {
             path: self.folder.path().to_owned(),
             message: format!(
-                "{} cannot be rebuilt at byte {offset}: of the {total} units of group {}, {good} \
-                 are good there and {} are needed",
+                "{} cannot be rebuilt at byte {offset}: of the {total} units of group {index}, \
+                 {enough}",
                 file.to_string_lossy(),
-                group.index(),
-                group.code().data_units(),
             ),
             advice: Some(
                 "look for other copies of the damaged blocks (restripe verify lists them), put \

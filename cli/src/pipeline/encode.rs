@@ -158,6 +158,7 @@ pub fn run(input: Input<'_>) -> Result<Encoded> {
     let worker = Worker {
         code: &*code,
         kind: input.kind,
+        cell,
         folder: input.folder,
         trouble: &trouble,
         progress: input.progress,
@@ -310,6 +311,7 @@ fn hash_in_order(
 struct Worker<'a> {
     code: &'a dyn ErasureCode,
     kind: SumKind,
+    cell: usize,
     folder: &'a Path,
     trouble: &'a Trouble,
     progress: &'a Progress,
@@ -344,10 +346,22 @@ impl Worker<'_> {
         }
     }
 
+    /// Bytes of each parity unit of a window: whole cells where these have parts.
+    fn parity_len(&self, window: &Window) -> usize {
+        match self.code.sub_shards() {
+            1 => window.lens[0],
+            _ => window.lens[0].next_multiple_of(self.cell),
+        }
+    }
+
     /// Computes the parity of a window and the sums of all.
     fn encode(&self, window: &Window, parity: &mut [Vec<u8>], sums: &mut [Vec<u8>]) -> Result<()> {
-        let longest = window.lens[0];
-        let tile = tile_len(self.code.total_units(), self.kind);
+        let longest = self.parity_len(window);
+        // Cells that have parts are coded one by one.
+        let tile = match self.code.sub_shards() {
+            1 => tile_len(self.code.total_units(), self.kind),
+            _ => self.cell,
+        };
         sums.iter_mut().for_each(Vec::clear);
         for start in (0..longest).step_by(tile) {
             let end = (start + tile).min(longest);
@@ -378,7 +392,8 @@ impl Worker<'_> {
         first: usize,
     ) -> Result<()> {
         let data = window.units.iter().zip(&window.lens).map(|(unit, &len)| &unit[..len]);
-        let all = data.chain(parity.iter().map(|unit| &unit[..window.lens[0]]));
+        let parity_len = self.parity_len(window);
+        let all = data.chain(parity.iter().map(|unit| &unit[..parity_len]));
         let all: Vec<&[u8]> = all.collect();
         for unit in (first..all.len()).chain(0..first) {
             let (Some(files), bytes) = (&group.units[unit], all[unit]) else { continue };

@@ -54,14 +54,14 @@ impl Trouble {
     }
 }
 
-/// Bytes of a unit that are worked on at once: so few that the same range of all units stays in
+/// Bytes of a row that are worked on at once: so few that the same range of all rows stays in
 /// a core's second-level cache, so many that a system call for each does not count. A multiple
 /// of the chunk.
 #[must_use]
-pub fn tile_len(units: usize, kind: SumKind) -> usize {
+pub fn tile_len(rows: usize, kind: SumKind) -> usize {
     const CACHE: usize = 1 << 20;
     let chunk = kind.bytes_per_checksum();
-    (CACHE / units).clamp(16 << 10, 128 << 10).next_multiple_of(chunk)
+    (CACHE / rows).clamp(16 << 10, 128 << 10).next_multiple_of(chunk)
 }
 
 /// How a pipeline that works by whole stripes uses the memory that it may use.
@@ -96,10 +96,12 @@ impl Budget {
         let chunk = kind.bytes_per_checksum() as u64;
         let least = chunk / greatest_common_divisor(cell, chunk);
         let in_group = geometry.block_size() / cell;
-        let tile = tile_len(geometry.total_units(), kind) as u64;
+        let rows = geometry.rows();
+        let tile = tile_len(rows.count(), kind) as u64;
+        let parity_rows = parity * rows.of_unit(0).len() as u64;
         let need = |budget: &Self| {
             let unit = budget.stripes * cell;
-            let worker = if parity_per_worker { parity * unit } else { 2 * parity * tile };
+            let worker = if parity_per_worker { parity * unit } else { 2 * parity_rows * tile };
             let sums = (data + parity) * unit / chunk * 4;
             budget.buffers as u64 * data * unit + budget.workers as u64 * (worker + sums)
         };

@@ -173,6 +173,11 @@ pub fn expect(policy: &Policy, pristine: &Files, damaged: &Files) -> Expectation
     expectation
 }
 
+/// Whether a chunk's data and its sum are both what they were.
+pub fn chunk_is_good(pristine: &Files, damaged: &Files, name: &str, column: usize) -> bool {
+    chunk_state(pristine, damaged, name, column) == (true, true)
+}
+
 /// Whether a chunk's data and its sum are what they were. Past a unit's end there is nothing to
 /// be damaged.
 fn chunk_state(pristine: &Files, damaged: &Files, name: &str, column: usize) -> (bool, bool) {
