@@ -5,7 +5,7 @@
 //! versions within one run.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use restripe::{ErasureCode, KernelId, ReedSolomon};
+use restripe::{ErasureCode, Hitchhiker, KernelId, LocallyRepairable, ReedSolomon};
 
 const CODES: [(usize, usize); 5] = [(3, 2), (6, 3), (10, 4), (17, 3), (50, 20)];
 const SHARD_LENS: [usize; 4] = [512, 4 << 10, 64 << 10, 1 << 20];
@@ -66,6 +66,49 @@ fn update_one_data_unit(criterion: &mut Criterion) {
     });
 }
 
+/// Codes that read less to repair one unit, and Reed-Solomon with as many units.
+fn saving_codes(kernel: KernelId) -> [(&'static str, Box<dyn ErasureCode>); 4] {
+    let made = "numbers that the code has";
+    [
+        ("RS-10-4", Box::new(code(10, 4, kernel))),
+        ("HHXOR-10-4", Box::new(Hitchhiker::with_kernel(10, 4, kernel).expect(made))),
+        ("RS-12-4", Box::new(code(12, 4, kernel))),
+        ("LRC-12-2-2", Box::new(LocallyRepairable::with_kernel(12, 2, 2, kernel).expect(made))),
+    ]
+}
+
+/// Throughput counts what each code reads and writes for one lost unit; of codes that read
+/// different amounts compare the times.
+fn codes_that_read_less(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("saving");
+    for len in SHARD_LENS {
+        for kernel in KernelId::available() {
+            for (name, code) in saving_codes(kernel) {
+                let (k, m) = (code.data_units(), code.parity_units());
+                let (data, mut parity) = (shards(k, len), shards(m, len));
+                group.throughput(Throughput::Bytes(((k + m) * len) as u64));
+                let id = BenchmarkId::new(format!("encode/{name}/{kernel}"), len);
+                group.bench_function(id, |bencher| {
+                    bencher.iter(|| code.encode(&data, &mut parity));
+                });
+
+                let available: Vec<usize> = (1..k + m).collect();
+                let plan = code.plan(&available, &[0]).expect("one unit is lost");
+                let read = |count: usize| len / code.sub_shards() * count;
+                let inputs: Vec<Vec<u8>> =
+                    plan.reads().iter().map(|of| vec![0x5A; read(of.count)]).collect();
+                let mut rebuilt = shards(1, len);
+                let bytes = plan.cost().bytes(len as u64) + len as u64;
+                group.throughput(Throughput::Bytes(bytes));
+                let id = BenchmarkId::new(format!("rebuild/{name}/{kernel}"), len);
+                group.bench_function(id, |bencher| {
+                    bencher.iter(|| plan.apply(&inputs, &mut rebuilt));
+                });
+            }
+        }
+    }
+}
+
 fn plan_from_nothing_and_from_the_cache(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("plan");
     for (k, m) in CODES {
@@ -90,6 +133,7 @@ criterion_group!(
     encode,
     rebuild_one_data_unit,
     update_one_data_unit,
+    codes_that_read_less,
     plan_from_nothing_and_from_the_cache
 );
 criterion_main!(codes);

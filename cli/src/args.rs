@@ -83,8 +83,8 @@ pub enum Command {
     Serve(Serve),
     /// Read a block from a datanode or from `restripe serve`
     Fetch(Fetch),
-    /// Show the CPU, the kernels that it can run and the one chosen
-    Info,
+    /// Show the CPU, the kernels that it can run and the one chosen; or compare policies
+    Info(Info),
     /// Print the parity rows of a generator matrix
     Matrix(Matrix),
     /// Print the JSON Schema of what --json prints
@@ -188,7 +188,9 @@ pub struct Encode {
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub folder: PathBuf,
 
-    /// Code, data units, parity units and cell size: RS-6-3-1024k, XOR-2-1-64k, RS-200-56-4k
+    /// Code, data units, parity units and cell size: RS-6-3-1024k, XOR-2-1-64k, RS-200-56-4k. Of
+    /// codes that read less to rebuild one block: HHXOR-10-4-1024k, and LRC-12-2-2-1024k with data
+    /// units, local groups and global parity units (restripe info --policy compares them)
     #[arg(long, value_name = "POLICY", default_value = "RS-6-3-1024k")]
     pub policy: Policy,
 
@@ -290,7 +292,8 @@ Examples:
   restripe decode blocks/ - | tar x
   restripe decode --policy RS-6-3-1024k --size 1073741824 /data/dn/finalized/subdir0 file
 
-Any k good chunks of a stripe give the others, wherever they lie; the folder is not changed.
+Any k good chunks of a stripe give the others, wherever they lie (with LRC not any k, but those of
+a local group each other); the folder is not changed.
 FILE appears under its name only when it is whole. A whole file is checked against the SHA-256 of
 the manifest; a pipe has then had its bytes already, so look at the exit status.")]
 pub struct Decode {
@@ -408,6 +411,22 @@ pub struct Fetch {
     /// How long the datanode may take for a packet
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     pub timeout: u32,
+}
+
+/// `restripe info`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  restripe info
+  restripe info --policy LRC-16-4-2-1024k
+
+With --policy: what is stored for a byte of the file, how many lost blocks of a group are survived
+whichever they are, and how many blocks' worth is read to rebuild one: the mean over data blocks,
+the mean over all, and the worst. The policy stands first, those built in follow.")]
+pub struct Info {
+    /// Compare this policy with those built in
+    #[arg(long, value_name = "POLICY")]
+    pub policy: Option<Policy>,
 }
 
 /// `restripe matrix`

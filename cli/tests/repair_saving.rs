@@ -348,3 +348,25 @@ fn policies_that_the_codes_do_not_have_are_refused_with_a_reason() {
         assert!(refused.stderr.contains(says), "{policy}: {}", refused.stderr);
     }
 }
+
+#[test]
+fn info_compares_a_policy_with_those_built_in() {
+    let compared = run(["info", "--json", "--policy", "LRC-16-4-2-1024k"]).expect(0).json();
+    let row = |name: &str| {
+        let policies = compared["policies"].as_array().unwrap();
+        let found = policies.iter().find(|policy| policy["policy"] == name);
+        let policy = found.unwrap_or_else(|| panic!("no {name} in {compared}"));
+        ["stored", "blocks_read_for_data_mean", "blocks_read_mean", "blocks_read_worst"]
+            .map(|field| policy[field].as_f64().unwrap())
+    };
+    assert_eq!(compared["policies"][0]["policy"], "LRC-16-4-2-1024k");
+    // Twenty blocks read the four others of their group, the two global parities sixteen.
+    let mean = (20.0 * 4.0 + 2.0 * 16.0) / 22.0;
+    assert_eq!(row("LRC-16-4-2-1024k"), [22.0 / 16.0, 4.0, mean, 16.0]);
+    assert_eq!(row("RS-10-4-1024k"), [1.4, 10.0, 10.0, 10.0]);
+    let hitchhiker = row("HHXOR-10-4-1024k");
+    assert_eq!(hitchhiker[..2], [1.4, (6.0 * 6.5 + 4.0 * 7.0) / 10.0]);
+    assert!(hitchhiker[3] <= 10.0);
+    let text = run(["info", "--policy", "LRC-12-2-2-1024k"]).expect(0).text();
+    assert_eq!(text.matches("LRC-12-2-2-1024k").count(), 1, "{text}");
+}

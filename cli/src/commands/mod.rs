@@ -58,7 +58,7 @@ pub fn run() -> ExitCode {
         Command::Decode(asked) => decode::run(&asked, output),
         Command::Serve(asked) => serve::run(&asked, output),
         Command::Fetch(asked) => fetch::run(&asked, output),
-        Command::Info => info::run(),
+        Command::Info(asked) => info::run(&asked),
         Command::Matrix(asked) => matrix::run(&asked),
         Command::Schema => shell::schema(),
         Command::Completions(asked) => shell::completions(&asked),

@@ -377,6 +377,32 @@ pub struct InfoReport {
     pub kernel_forced: bool,
     /// What that kernel computes CRCs with.
     pub checksums: &'static str,
+    /// Policies compared, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyReport>,
+}
+
+/// What a policy costs. Reading is counted in whole blocks' worth, for one lost block of a group.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PolicyReport {
+    /// Its name.
+    pub policy: String,
+    /// Data units.
+    pub data_units: usize,
+    /// Parity units.
+    pub parity_units: usize,
+    /// Bytes stored for a byte of a long file.
+    pub stored: f64,
+    /// Blocks of a group that may be lost, whichever they are.
+    pub failures_survived: usize,
+    /// Read to rebuild a data block, the mean over these.
+    pub blocks_read_for_data_mean: f64,
+    /// Read to rebuild any block, the mean over all.
+    pub blocks_read_mean: f64,
+    /// Read to rebuild the worst block.
+    pub blocks_read_worst: f64,
+    /// The most blocks from which something is read.
+    pub most_sources: usize,
 }
 
 /// A cache of the first core.

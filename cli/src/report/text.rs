@@ -5,7 +5,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::{
     BlockReport, CheckReport, DecodeReport, EncodeReport, ErrorReport, FetchReport, FolderReport,
-    InfoReport, MatrixReport, Proof, RangesReport, Report, ServeReport,
+    InfoReport, MatrixReport, PolicyReport, Proof, RangesReport, Report, ServeReport,
 };
 use crate::heal::finding::Finding;
 use crate::heal::tally::Condition;
@@ -266,7 +266,36 @@ fn fetch(report: &FetchReport) -> Vec<String> {
     )]
 }
 
+fn policies(reports: &[PolicyReport]) -> Vec<String> {
+    let width = reports.iter().map(|report| report.policy.len()).max().unwrap_or(0);
+    let mut lines = vec![
+        styled(
+            QUIET,
+            &format!("{:width$}   stored  survives   read to rebuild one block, in blocks", ""),
+        ),
+        styled(
+            QUIET,
+            &format!("{:width$}                      data, mean   any, mean   worst", "policy"),
+        ),
+    ];
+    lines.extend(reports.iter().map(|report| {
+        format!(
+            "{:width$}  {:>6.2}x  {:>8}  {:>11.2}  {:>10.2}  {:>6.2}",
+            report.policy,
+            report.stored,
+            report.failures_survived,
+            report.blocks_read_for_data_mean,
+            report.blocks_read_mean,
+            report.blocks_read_worst,
+        )
+    }));
+    lines
+}
+
 fn info(report: &InfoReport) -> Vec<String> {
+    if !report.policies.is_empty() {
+        return policies(&report.policies);
+    }
     let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
     let family = report
         .family_model
