@@ -3,7 +3,9 @@
 //! A repair reads some parity units and such data units as these do not let it leave out. So the
 //! search goes over sets of parity units, the small sets first, and for each leaves out the
 //! dearest data that it can. That finds local groups and piggybacks without being told of them;
-//! beside it stands the cheapest basis, for losses that only the whole code repairs.
+//! beside it stands the cheapest basis, for losses that only the whole code repairs. A set is not
+//! looked at closely where leaving out as many data units as it has parity units would not make it
+//! cheaper than the best so far.
 
 use alloc::vec::Vec;
 
@@ -17,27 +19,33 @@ const MAX_SETS: usize = 4096;
 /// A choice of inputs and what it costs; of two that cost the same the first found stays.
 struct Best<C> {
     choice: Option<(C, Vec<usize>)>,
+    /// What the units of the choice weigh together.
+    weight: u128,
 }
 
 impl<C: Ord> Best<C> {
-    fn offer(&mut self, cost: C, inputs: Vec<usize>) {
+    fn offer(&mut self, cost: C, weight: u128, inputs: Vec<usize>) {
         if self.choice.as_ref().is_none_or(|(least, _)| cost < *least) {
             self.choice = Some((cost, inputs));
+            self.weight = weight;
         }
     }
 }
 
 /// Which of `available` to read for `wanted`: a set that determines them, of the least
-/// `total`. `weight` is what one unit costs, roughly where units are not read one by one; where
-/// costs are equal the first of `available` are taken.
+/// `total`. `weight` is what one unit costs, all that there is to `total` where it `is_additive`;
+/// where costs are equal the first of `available` are taken.
 pub(super) fn inputs<C: Ord>(
     parity_rows: &Matrix,
     available: &[usize],
     wanted: &[usize],
     weight: impl Fn(usize) -> u128,
+    is_additive: bool,
     total: impl Fn(&[usize]) -> C,
 ) -> Result<Vec<usize>> {
-    let mut best = Best { choice: None };
+    let weights: Vec<u128> = (0..parity_rows.columns() + parity_rows.rows()).map(&weight).collect();
+    let sum = |units: &[usize]| units.iter().map(|&unit| weights[unit]).sum::<u128>();
+    let mut best = Best { choice: None, weight: 0 };
     let mut cheap_first = available.to_vec();
     cheap_first.sort_by_key(|&unit| weight(unit));
     // It says which unit is beyond repair, if one is.
@@ -47,7 +55,7 @@ pub(super) fn inputs<C: Ord>(
         }
         other => other,
     })?;
-    best.offer(total(&basis.inputs), basis.inputs);
+    best.offer(total(&basis.inputs), sum(&basis.inputs), basis.inputs);
 
     let k = parity_rows.columns();
     let parities: Vec<usize> = cheap_first.iter().copied().filter(|&unit| unit >= k).collect();
@@ -57,8 +65,13 @@ pub(super) fn inputs<C: Ord>(
         let mut chosen = Vec::with_capacity(size);
         let go_on = each_set(&parities, size, &mut chosen, &mut |set| {
             tried += 1;
-            if let Some(inputs) = search.with_parities(set) {
-                best.offer(total(&inputs), inputs);
+            let counting = search.counting(set);
+            // Equal weights may still be fewer bytes.
+            let worth_it = !is_additive
+                || sum(set) + sum(&counting[search.left_out(set).min(counting.len())..])
+                    <= best.weight;
+            if worth_it && let Some(inputs) = search.with_parities(set, &counting) {
+                best.offer(total(&inputs), sum(&inputs), inputs);
             }
             tried < MAX_SETS
         });
@@ -116,18 +129,28 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The data units that are there and have a part in these parity units or in what is wanted,
+    /// the dearest first.
+    fn counting(&self, parities: &[usize]) -> Vec<usize> {
+        let counts = |unit: &usize| self.counts(parities, *unit);
+        self.dear_first.iter().copied().filter(counts).collect()
+    }
+
+    /// How many of those these parity units can do without: each is one equation.
+    fn left_out(&self, parities: &[usize]) -> usize {
+        let missing = self.missing.iter().filter(|&&unit| self.counts(parities, unit)).count();
+        parities.len().saturating_sub(missing)
+    }
+
     /// The data to read along with these parity units, and these; `None` where they do not
     /// determine what is wanted.
-    fn with_parities(&self, parities: &[usize]) -> Option<Vec<usize>> {
+    fn with_parities(&self, parities: &[usize], counting: &[usize]) -> Option<Vec<usize>> {
         let mut unread = self.missing.clone();
         if !self.determines(parities, &unread) {
             return None;
         }
         let mut inputs = Vec::new();
-        for &unit in &self.dear_first {
-            if !self.counts(parities, unit) {
-                continue;
-            }
+        for &unit in counting {
             unread.push(unit);
             if !self.determines(parities, &unread) {
                 unread.pop();

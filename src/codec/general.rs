@@ -85,6 +85,7 @@ impl GeneralCode {
             &all,
             &sought,
             |sub_unit| cost.of_sub_shard(sub_unit / subs),
+            cost != ReadCost::Reads,
             |inputs| total(cost, inputs, subs),
         )
         .map_err(of_unit)?;

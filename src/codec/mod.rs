@@ -139,12 +139,12 @@ pub trait ErasureCode: sealed::Code + Send + Sync + core::fmt::Debug {
     /// The plan that computes the units `wanted` from those of `available` that cost least to
     /// read. Where several cost the same, the first of `available` are read.
     ///
-    /// It is the least that there is for codes whose every k units are equal, for
-    /// [`LocallyRepairable`] codes by bytes or sources where they have at most 12 parity units,
-    /// and for one lost unit of a [`Hitchhiker`] code by bytes. Elsewhere it is the least of up
-    /// to 4,096 choices of parity units, with each of which as much data as possible is left out,
-    /// the dearest first. Only plans by [`ReadCost::Bytes`] are cached for codes of which not all
-    /// units are equal.
+    /// It is the least that there is where any k units are as good as any other k, and for
+    /// [`LocallyRepairable`] codes with up to 12 parity units. Elsewhere it is the least of up to
+    /// 4,096 sets of parity units, the small ones first, with each of which as much data as
+    /// possible is left out, the dearest first: for one lost data unit of a [`Hitchhiker`] code
+    /// that is never more than its authors' repair reads. Only plans by [`ReadCost::Bytes`] are
+    /// cached for codes whose units are not all alike.
     ///
     /// ```
     /// use restripe::{ErasureCode, LocallyRepairable, ReadCost};

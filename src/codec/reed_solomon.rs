@@ -158,7 +158,7 @@ impl ErasureCode for ReedSolomon {
         let total = |inputs: &[usize]| {
             (inputs.iter().map(|&unit| cost.of_sub_shard(unit)).sum::<u128>(), inputs.len())
         };
-        let inputs = cheapest::inputs(&self.parity_rows, available, wanted, weight, total)?;
+        let inputs = cheapest::inputs(&self.parity_rows, available, wanted, weight, true, total)?;
         self.plan(&inputs, wanted)
     }
 
