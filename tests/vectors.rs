@@ -45,7 +45,7 @@ fn cases() -> Vec<Case> {
             "rs" => MatrixKind::Cauchy,
             "rs-legacy" => MatrixKind::RsLegacy,
             "xor" => MatrixKind::Xor,
-            // A code of two sub-shards over rs, not a matrix over whole shards.
+            // A code of two sub-shards over rs, not a matrix over whole shards: tests/hitchhiker.rs.
             "hhxor" => return None,
             other => panic!("no kind for {other:?}"),
         };

@@ -284,7 +284,8 @@ pub trait ErasureCode: sealed::Code + Send + Sync + core::fmt::Debug {
     /// Computes all parity shards from all data shards.
     ///
     /// `data` has k shards, `parity` m; every parity shard has the length of the longest data
-    /// shard. What `parity` held is written over.
+    /// shard, rounded up to a multiple of [`sub_shards`](Self::sub_shards). What `parity` held is
+    /// written over.
     ///
     /// ```
     /// use restripe::{ErasureCode, ReedSolomon};
@@ -390,7 +391,8 @@ pub trait ErasureCode: sealed::Code + Send + Sync + core::fmt::Debug {
     ///
     /// The shards may be a range of the whole ones, the same range of all. `parity` has m shards
     /// of the length of the longer of `old` and `new`; the shorter counts as continued with
-    /// zeros.
+    /// zeros. Of a code with sub-shards these are the whole shards, and the parity may be longer
+    /// than the data.
     ///
     /// ```
     /// use restripe::{ErasureCode, ReedSolomon};
@@ -441,7 +443,7 @@ pub trait ErasureCode: sealed::Code + Send + Sync + core::fmt::Debug {
     /// # Errors
     ///
     /// [`Error::Count`](crate::Error::Count) and [`Error::Length`](crate::Error::Length) where
-    /// the shards are not so.
+    /// the shards are not so; [`Error::Invalid`](crate::Error::Invalid) for a code with sub-shards.
     fn progressive<'a, P: AsMut<[u8]>>(&'a self, parity: &'a mut [P]) -> Result<Progressive<'a, P>>
     where
         Self: Sized,
@@ -449,7 +451,8 @@ pub trait ErasureCode: sealed::Code + Send + Sync + core::fmt::Debug {
         Progressive::new(self.encode_plan(), parity)
     }
 
-    /// Puts back every shard that is `None`; each is as long as the longest that is there.
+    /// Puts back every shard that is `None`; each is as long as the longest that is there, rounded
+    /// up to a multiple of [`sub_shards`](Self::sub_shards).
     ///
     /// `shards` has k + m entries. A data unit that is empty, or ends short of the others, is
     /// there: `Some` of what it has. Where that is so, cut those put back to their own lengths; or
@@ -510,7 +513,8 @@ pub trait ErasureCode: sealed::Code + Send + Sync + core::fmt::Debug {
     /// [`Error::DuplicateUnit`](crate::Error::DuplicateUnit) in `wanted`,
     /// [`Error::Range`](crate::Error::Range) for a range that ends before it begins or past the
     /// longest shard, [`Error::TooLong`](crate::Error::TooLong) for a buffer longer than the
-    /// range.
+    /// range, [`Error::Invalid`](crate::Error::Invalid) for a code with sub-shards, in which a
+    /// range of one shard comes from other ranges of others: take its [`plan`](Self::plan).
     fn reconstruct_into<S: AsRef<[u8]>, O: AsMut<[u8]>>(
         &self,
         shards: &[Option<S>],
