@@ -335,7 +335,7 @@ fn rule_6_a_throttler_holds_both_ways_back() {
         send(&folder.replica(), 0, 400_000, options);
         // A tenth of a second is free.
         let took = start.elapsed();
-        assert!((300..3000).contains(&took.as_millis()), "{took:?}");
+        assert!(took > Duration::from_millis(300), "{took:?}");
     }
 }
 

@@ -31,8 +31,11 @@ use restripe::net::{
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Long enough for whoever answers at once, also on a machine that is busy.
-const SHORT: Duration = Duration::from_millis(400);
+/// Long enough for whoever answers at once, also on a machine that is busy or emulated.
+fn short() -> Duration {
+    let emulated = std::env::var("RESTRIPE_TEST_SCALE").is_ok_and(|scale| scale == "small");
+    Duration::from_millis(if emulated { 3000 } else { 400 })
+}
 
 fn block(id: BlockId) -> ExtendedBlock {
     ExtendedBlock { pool_id: "BP-1".into(), id, generation_stamp: STAMP, len: 0 }
@@ -67,7 +70,10 @@ impl Server {
     }
 
     fn hasty(store: BlockStore) -> Self {
-        Self::new(store, ServerOptions { timeout: SHORT, idle: SHORT, ..ServerOptions::default() })
+        Self::new(
+            store,
+            ServerOptions { timeout: short(), idle: short(), ..ServerOptions::default() },
+        )
     }
 
     fn address(&self) -> SocketAddr {
@@ -344,6 +350,20 @@ fn a_block_is_final_when_its_last_packet_is_acknowledged() {
 }
 
 #[test]
+fn a_writer_that_sends_heartbeats_may_take_its_time() {
+    let folder = Folder::new();
+    let server = Server::hasty(folder.writable());
+    let mut writer = BlockWriter::open(server.address(), &write_op(crc32c(512)), TIMEOUT).unwrap();
+    writer.write_all(&[1; 100_000]).unwrap();
+    for _ in 0..8 {
+        thread::sleep(short() / 4);
+        writer.heartbeat().unwrap();
+    }
+    assert_eq!(writer.finish().unwrap(), 100_000);
+    assert!(fs::read(folder.data_path(BLOCK)).unwrap() == [1; 100_000]);
+}
+
+#[test]
 fn a_writer_without_a_name_gets_no_answers() {
     let data = random_bytes(5, 2000);
     let folder = Folder::new();
@@ -436,7 +456,7 @@ fn a_writer_that_dribbles_is_given_up_and_leaves_nothing() {
     write_badly(
         |stream| {
             for byte in bytes {
-                thread::sleep(SHORT / 40);
+                thread::sleep(short() / 40);
                 if stream.write_all(&[byte]).is_err() {
                     return;
                 }
@@ -474,7 +494,7 @@ fn whoever_stalls_or_dribbles_before_an_operation_is_given_up() {
     let server = Server::hasty(folder.store());
     let mut stream = server.connect();
     for byte in operation {
-        thread::sleep(SHORT / 10);
+        thread::sleep(short() / 10);
         if stream.write_all(&[byte]).is_err() {
             break;
         }
@@ -490,7 +510,7 @@ fn whoever_stalls_or_dribbles_before_an_operation_is_given_up() {
 fn a_reader_that_takes_nothing_is_given_up() {
     let folder = Folder::with_block(crc32c(512), &random_bytes(10, 16 << 20));
     for way in [Way::ZeroCopy, Way::Normal] {
-        let options = ServerOptions { way, timeout: SHORT, ..ServerOptions::default() };
+        let options = ServerOptions { way, timeout: short(), ..ServerOptions::default() };
         let server = Server::new(folder.store(), options);
         let mut stream = server.connect();
         stream.write_all(&Operation::ReadBlock(read_op(0, 16 << 20)).to_wire()).unwrap();
@@ -591,7 +611,7 @@ fn read_from(bytes: Vec<u8>) -> Error {
         stream.write_all(&bytes).unwrap();
         Then::Waits
     });
-    read_all(address, &read_op(600, 1000), SHORT).unwrap_err()
+    read_all(address, &read_op(600, 1000), short()).unwrap_err()
 }
 
 fn good_answer() -> Vec<u8> {
@@ -638,7 +658,7 @@ fn a_datanode_that_dribbles_is_given_up() {
         }
         Then::Waits
     });
-    let error = read_all(address, &read_op(600, 1000), SHORT).unwrap_err();
+    let error = read_all(address, &read_op(600, 1000), short()).unwrap_err();
     let Error::PeerSlow { during: "a packet", done, expected, .. } = error else {
         panic!("{error}")
     };
@@ -702,7 +722,7 @@ fn a_datanode_that_lies_is_caught() {
 fn write_to(acks: Vec<u8>, then: Then) -> Error {
     let data = vec![7; 300 * 64_512];
     // Nobody waits long for what does not come.
-    let timeout = if acks.is_empty() && matches!(then, Then::Waits) { SHORT } else { TIMEOUT };
+    let timeout = if acks.is_empty() && matches!(then, Then::Waits) { short() } else { TIMEOUT };
     let address = lying_datanode(move |stream| {
         stream.write_all(&BlockOpResponse::writing().to_wire()).unwrap();
         stream.write_all(&acks).unwrap();

@@ -376,6 +376,7 @@ fn a_file_whose_block_was_written_here_is_a_file_of_the_cluster() {
         for piece in data.chunks(99_999) {
             writer.write_all(piece).unwrap();
         }
+        writer.heartbeat().unwrap();
         assert_eq!(writer.finish().unwrap(), len as u64);
         cluster.tell(&format!("complete {name} {len}"));
         let path = folder.path().join(name);

@@ -57,6 +57,7 @@ pub struct PacketReader {
     buffer: Vec<u8>,
     filled: usize,
     parsed: Parsed,
+    failed: Option<Error>,
 }
 
 /// As much of the packet at hand as is known.
@@ -71,7 +72,8 @@ impl PacketReader {
     /// A reader of packets with these checksums.
     #[must_use]
     pub fn new(checksum: ChunkedChecksum) -> Self {
-        Self { checksum, buffer: Vec::new(), filled: 0, parsed: Parsed::Nothing }
+        let (buffer, parsed) = (Vec::new(), Parsed::Nothing);
+        Self { checksum, buffer, filled: 0, parsed, failed: None }
     }
 
     /// Takes bytes up to the end of the packet at hand, and says how many it took.
@@ -83,6 +85,7 @@ impl PacketReader {
     /// As [`advance`](Self::advance).
     pub fn push(&mut self, bytes: &[u8]) -> Result<usize> {
         let mut taken = 0;
+        self.check()?;
         while taken < bytes.len() && self.packet().is_none() {
             // Not the room for what follows the packet: that is the caller's to keep.
             let wanted = self.wanted() - self.filled;
@@ -97,16 +100,16 @@ impl PacketReader {
 
     /// Where the next bytes belong; read into it and then [`advance`](Self::advance).
     ///
-    /// Empty exactly where a packet is there. It may reach past the packet's end, into the next
+    /// Empty exactly where a packet is there, and after an error. It may reach past the packet's end, into the next
     /// packet's lengths and header.
     pub fn space(&mut self) -> &mut [u8] {
-        if self.packet().is_some() {
+        if self.packet().is_some() || self.failed.is_some() {
             return &mut [];
         }
         let wanted = self.wanted().saturating_add(PacketHeader::MAX_LEN);
-        let allowed = EAGER_ROOM.max(self.filled.saturating_mul(2));
-        if self.buffer.len() < wanted && self.buffer.len() <= self.filled.max(allowed) {
-            self.buffer.resize(wanted.min(allowed).max(self.buffer.len()), 0);
+        let room = wanted.min(EAGER_ROOM.max(self.filled.saturating_mul(2)));
+        if self.buffer.len() < room {
+            self.buffer.resize(room, 0);
         }
         let end = wanted.min(self.buffer.len());
         &mut self.buffer[self.filled..end]
@@ -118,14 +121,15 @@ impl PacketReader {
     ///
     /// [`Error::Packet`] for lengths that no packet has or that do not agree with each other,
     /// and as [`PacketHeader::decode`]; [`Error::Count`] for more bytes than there was room for.
-    /// No packet comes after an error.
+    /// No packet comes after an error, and the error stays.
     pub fn advance(&mut self, count: usize) -> Result<()> {
+        self.check()?;
         let room = self.buffer.len() - self.filled;
         if count > room {
             return Err(Error::Count { what: "bytes received", expected: room, got: count });
         }
         self.filled += count;
-        self.parse()
+        self.parse_next()
     }
 
     /// The packet at hand, where all of it is there.
@@ -157,7 +161,7 @@ impl PacketReader {
         self.buffer.copy_within(end..self.filled, 0);
         self.filled -= end;
         self.parsed = Parsed::Nothing;
-        self.parse()
+        self.parse_next()
     }
 
     /// What came after the packet at hand; all that came where there is none.
@@ -183,6 +187,16 @@ impl PacketReader {
             Parsed::Lengths { header_end, .. } => header_end,
             Parsed::Header { end, .. } => end,
         }
+    }
+
+    fn check(&self) -> Result<()> {
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+
+    fn parse_next(&mut self) -> Result<()> {
+        let parsed = self.parse();
+        self.failed = parsed.clone().err();
+        parsed
     }
 
     fn parse(&mut self) -> Result<()> {
@@ -357,6 +371,29 @@ mod tests {
             PacketReader::new(checksum()).push(&bytes),
             Err(Error::Packet { got, .. }) if got == 14 - i64::from(i32::MAX)
         ));
+    }
+
+    #[test]
+    fn an_error_stays_whatever_is_read_after_it() {
+        let good = packet(&PacketHeader::data(0, 0, 3), b"abc");
+        let mut reader = PacketReader::new(checksum());
+        reader.push(&good[..6]).unwrap();
+        // The first header is whole, and with it come the lengths and half a header of no packet.
+        let stream = [&good[6..], &[0, 0, 0, 4, 0, 25, 0xFF, 0xFF]].concat();
+        let space = reader.space();
+        let count = space.len().min(stream.len());
+        space[..count].copy_from_slice(&stream[..count]);
+        reader.advance(count).unwrap();
+        let rest = &stream[count..];
+        reader.push(rest).unwrap();
+        reader.release().unwrap();
+        let error = reader.push(&[0xFF; 100]).unwrap_err();
+        for _ in 0..3 {
+            assert_eq!(reader.push(&good), Err(error.clone()));
+            assert_eq!(reader.advance(0), Err(error.clone()));
+            assert_eq!(reader.release(), Ok(()));
+            assert!(reader.space().is_empty() && reader.packet().is_none());
+        }
     }
 
     #[test]

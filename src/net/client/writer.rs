@@ -112,6 +112,16 @@ impl BlockWriter {
         Ok(())
     }
 
+    /// Tells the datanode that more will come, where that takes long: it gives a writer up after a
+    /// minute of silence (Hadoop's own client sends one every half minute).
+    ///
+    /// # Errors
+    ///
+    /// As [`write_all`](Self::write_all).
+    pub fn heartbeat(&mut self) -> Result<()> {
+        self.send_packet(&PacketHeader::heartbeat(), &[])
+    }
+
     /// Sends what is left and the last packet, waits until the datanode has stored everything,
     /// and says how many bytes the block has.
     ///
@@ -156,7 +166,9 @@ impl BlockWriter {
         if let Err(error) = self.connection.send(&slices) {
             return Err(self.reason(error));
         }
-        self.seqno += 1;
+        if !header.is_heartbeat() {
+            self.seqno += 1;
+        }
         if self.has_acks {
             self.in_flight.push_back(header.seqno);
             if self.in_flight.len() >= MAX_IN_FLIGHT {
