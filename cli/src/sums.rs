@@ -8,6 +8,7 @@ use std::path::Path;
 use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 use restripe::hdfs::MetaHeader;
 
+use crate::failure::{Failure, Result};
 use crate::io::{open_regular, read_at, write_all_at};
 
 /// Bytes before the sums in a `.meta` file.
@@ -23,14 +24,6 @@ const PIECE: usize = 256 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SumKind(ChunkedChecksum);
 
-impl Default for SumKind {
-    /// HDFS's default: CRC32C over 512 bytes.
-    fn default() -> Self {
-        // 512 is within any bound that a chunk may have.
-        Self::new(ChecksumKind::Crc32c, 512).unwrap_or_else(|| unreachable!())
-    }
-}
-
 impl From<ChunkedChecksum> for SumKind {
     fn from(checksum: ChunkedChecksum) -> Self {
         Self(checksum)
@@ -44,6 +37,16 @@ impl fmt::Display for SumKind {
 }
 
 impl SumKind {
+    /// HDFS's default: CRC32C over 512 bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Engine`] for a kernel that is not to be had (`RESTRIPE_KERNEL`).
+    pub fn usual() -> Result<Self> {
+        let usual = ChunkedChecksum::new(ChecksumKind::Crc32c, 512);
+        usual.map(Self).map_err(Failure::engine("choosing a kernel"))
+    }
+
     fn new(kind: ChecksumKind, bytes_per_checksum: usize) -> Option<Self> {
         ChunkedChecksum::new(kind, bytes_per_checksum).ok().map(Self)
     }
@@ -73,6 +76,12 @@ impl SumKind {
     #[must_use]
     pub fn bytes_per_checksum(&self) -> usize {
         self.0.bytes_per_checksum()
+    }
+
+    /// What they are computed with on this CPU, in words.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        self.0.method()
     }
 
     /// Whether there are no sums at all.
@@ -118,7 +127,7 @@ impl SumKind {
     /// # Errors
     ///
     /// What is wrong with it.
-    pub fn parse(header: &[u8]) -> Result<Self, restripe::Error> {
+    pub fn parse(header: &[u8]) -> restripe::Result<Self> {
         MetaHeader::decode(header).map(|header| Self(header.checksum()))
     }
 
@@ -203,7 +212,7 @@ mod tests {
             write_all_at(&file, bytes, 0).unwrap();
             file
         };
-        let kind = SumKind::default();
+        let kind = SumKind::usual().unwrap();
         let bytes: Vec<u8> =
             (0..700_000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let len = bytes.len() as u64;

@@ -100,8 +100,8 @@ impl PacketReader {
 
     /// Where the next bytes belong; read into it and then [`advance`](Self::advance).
     ///
-    /// Empty exactly where a packet is there, and after an error. It may reach past the packet's end, into the next
-    /// packet's lengths and header.
+    /// Empty exactly where a packet is there, and after an error. It may reach past the packet's
+    /// end, into the next packet's lengths and header.
     pub fn space(&mut self) -> &mut [u8] {
         if self.packet().is_some() || self.failed.is_some() {
             return &mut [];

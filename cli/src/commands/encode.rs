@@ -29,7 +29,7 @@ struct Source {
 }
 
 pub(super) fn run(asked: &Encode, output: &Output) -> Result<Done> {
-    let kind = SumKind::default();
+    let kind = SumKind::usual()?;
     // The size is known only at the end of the source.
     let geometry = Geometry::new(asked.policy, 0, asked.block_size.0)
         .map_err(|error| Failure::asked(error.to_string(), "choose a --block-size that is"))?;

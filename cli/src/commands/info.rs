@@ -1,6 +1,5 @@
 //! `restripe info`: what the engine sees of this machine, and what policies cost.
 
-use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 use restripe::layout::Policy;
 use restripe::{ErasureCode as _, KernelId, cpu};
 
@@ -9,12 +8,11 @@ use crate::args::Info;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::report::{CacheReport, InfoReport, PolicyReport, Report};
+use crate::sums::SumKind;
 
 pub(super) fn run(asked: &Info) -> Result<Done> {
     let info = cpu::info();
     let kernel = KernelId::selected().map_err(Failure::engine("choosing a kernel"))?;
-    let checksum = ChunkedChecksum::new(ChecksumKind::Crc32c, 512)
-        .map_err(Failure::engine("choosing a kernel"))?;
     let caches = info.caches.iter().map(|cache| CacheReport {
         level: cache.level,
         holds: if cache.holds_data { "data" } else { "instructions" },
@@ -33,7 +31,7 @@ pub(super) fn run(asked: &Info) -> Result<Done> {
         kernel: kernel.name(),
         policies: asked.policy.map_or(Ok(Vec::new()), |policy| compare(&policy))?,
         kernel_forced: std::env::var_os("RESTRIPE_KERNEL").is_some_and(|name| !name.is_empty()),
-        checksums: checksum.method(),
+        checksums: SumKind::usual()?.method(),
     };
     Ok(Done::new(Report::Info(report), Exit::Success))
 }

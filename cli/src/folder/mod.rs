@@ -141,7 +141,7 @@ impl Folder {
             path: path.to_owned(),
             form,
             geometry,
-            sum_kind: SumKind::default(),
+            sum_kind: SumKind::usual()?,
             manifest,
             others: Vec::new(),
             leftovers: Vec::new(),
@@ -277,7 +277,7 @@ impl Folder {
             matches!(name, Name::OwnMeta { .. } | Name::Datanode(BlockFileName::Meta { .. }))
         });
         let kinds = metas.filter_map(|(name, _)| SumKind::of_meta_file(&self.path.join(name)));
-        most_frequent(kinds.filter(|kind| !kind.is_null())).unwrap_or_default()
+        most_frequent(kinds.filter(|kind| !kind.is_null())).unwrap_or(self.sum_kind)
     }
 }
 

@@ -142,7 +142,7 @@ mod tests {
 
     fn budget(policy: &str, memory: u64, threads: usize) -> Option<Budget> {
         let geometry = Geometry::new(policy.parse().unwrap(), 1 << 40, 128 << 20).unwrap();
-        Budget::new(&geometry, SumKind::default(), memory, threads, true).ok()
+        Budget::new(&geometry, SumKind::usual().unwrap(), memory, threads, true).ok()
     }
 
     #[test]
