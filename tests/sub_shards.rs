@@ -1,5 +1,6 @@
-//! Plans of several steps over sub-shards, as codes that repair by parts of shards have them. No
-//! code of this crate makes one yet, so they are written by hand and read by `Plan::from_bytes`.
+//! Plans of several steps over sub-shards, as codes that repair by parts of shards have them. Here
+//! they are written by hand and read by `Plan::from_bytes`, so that they also have what no code of
+//! this crate makes: scratch, and steps that build on others.
 
 use restripe::gf8::Matrix;
 use restripe::{Error, Plan, Read};

@@ -44,7 +44,7 @@ pub enum Fate {
     Kept(Trust),
     /// It was wrong or absent, and has been (or can be) rebuilt.
     Rebuilt(Trust),
-    /// Too few units of its stripe are good.
+    /// The good units of its stripe do not give it back.
     Lost,
     /// There are enough units with right sums, but they disagree, and which is wrong cannot be
     /// told.

@@ -87,7 +87,7 @@ pub enum Reason {
     /// What was rebuilt is not what the manifest says was there: some source is wrong although
     /// its sums agree.
     NotInManifest,
-    /// Too few units of a stripe are good.
+    /// The good units of a stripe do not give it back.
     Lost,
 }
 

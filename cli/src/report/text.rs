@@ -152,7 +152,7 @@ fn why(reason: &Reason) -> &str {
             "what was rebuilt is not what the manifest has: some other block is wrong although its \
              checksums agree"
         }
-        Reason::Lost => "too few good blocks are left to rebuild it",
+        Reason::Lost => "the good blocks that are left cannot rebuild it",
     }
 }
 
