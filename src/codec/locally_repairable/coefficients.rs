@@ -207,6 +207,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn for_two_global_parities_groups_are_additive_and_have_only_zero_in_common() {
+        let all = elements(255, 17, 2).unwrap();
+        let mut seen = [false; 256];
+        for group in all.chunks(NIBBLES) {
+            for (index, &element) in group.iter().enumerate() {
+                assert!(element != 0 && !seen[usize::from(element)]);
+                seen[usize::from(element)] = true;
+                let others = group[..index].iter();
+                assert!(others.clone().all(|&other| group.contains(&(element ^ other))));
+            }
+        }
+        assert_eq!(seen.iter().filter(|&&seen| seen).count(), 255);
+    }
+
+    #[test]
     fn numbers_for_which_nothing_is_found_are_refused() {
         for (k, l, g) in [(256, 1, 1), (31, 2, 2), (36, 18, 2), (200, 2, 3), (10, 2, 33)] {
             assert!(matches!(elements(k, l, g), Err(Error::Invalid { .. })), "({k}, {l}, {g})");
