@@ -192,3 +192,41 @@ fn refuses_buffers_that_do_not_fit_and_leaves_the_outputs_as_they_were() {
     assert!(added.to_string().contains("sub-shards"), "{added}");
     assert!(outputs.iter().flatten().all(|&byte| byte == 0xEE));
 }
+
+#[test]
+fn inputs_are_verified_and_outputs_summed_where_plans_take_several_steps() {
+    use restripe::checksum::{ChecksumKind, ChunkedChecksum};
+    let mut random = Random(5);
+    let plan = plan(&four_steps());
+    let checksum = ChunkedChecksum::new(ChecksumKind::Crc32c, 300).unwrap();
+    let sums_of = |shard: &[u8]| {
+        let mut sums = vec![0; checksum.sums_len(shard.len() as u64).unwrap() as usize];
+        checksum.compute(shard, &mut sums).unwrap();
+        sums
+    };
+    let mut inputs = [random.bytes(2000), random.bytes(900)];
+    let input_sums = inputs.each_ref().map(|input| sums_of(input));
+    let mut expected = [vec![0; 2000], vec![0; 2000]];
+    plan.apply(&inputs, &mut expected).unwrap();
+
+    let mut outputs = [vec![0xEE; 2000], vec![0xEE; 2000]];
+    let mut output_sums = [vec![0; 28], vec![0; 28]];
+    plan.apply_with_checksums(&checksum, &inputs, &input_sums, &mut outputs, &mut output_sums)
+        .unwrap();
+    assert_eq!(outputs, expected);
+    assert_eq!(output_sums, expected.each_ref().map(|output| sums_of(output)));
+
+    inputs[1][899] ^= 1;
+    let error = plan
+        .apply_with_checksums(&checksum, &inputs, &input_sums, &mut outputs, &mut output_sums)
+        .unwrap_err();
+    assert!(matches!(error, Error::UnitChecksumMismatch { unit: 3, chunk: 2, .. }), "{error}");
+
+    // Outputs that are no whole number of sub-shards are refused as without checksums.
+    let mut odd = [vec![0xEE; 1999], vec![0xEE; 1999]];
+    let error = plan
+        .apply_with_checksums(&checksum, &inputs, &input_sums, &mut odd, &mut output_sums)
+        .unwrap_err();
+    assert!(matches!(error, Error::Length { what: "output", .. }), "{error}");
+    assert_eq!(odd, [vec![0xEE; 1999], vec![0xEE; 1999]]);
+}
