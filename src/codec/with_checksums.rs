@@ -15,7 +15,7 @@ use crate::{Error, Result};
 
 /// The most bytes of all shards together that are gone through at a time: they should stay in the
 /// second-level cache. Measured for 6 + 3 and 10 + 4 units on a Zen 4 with 1 MiB of it, where half
-/// or a third more is about as good and an eighth takes half again as long.
+/// or a third more is about as good and an eighth takes twice as long out of memory.
 const TILE_OF_ALL: usize = 640 * 1024;
 
 /// The fewest bytes of one shard that are gone through at a time, unless chunks make it less.

@@ -213,8 +213,8 @@ struct Group<const CHAINS: usize> {
 impl<const CHAINS: usize> Group<CHAINS> {
     /// Folds the next block, begun with `initial`; the chains go on by a word every `LINES` lines.
     ///
-    /// The order matters: left to the compiler, which puts all of one kind first, the same
-    /// instructions took a third longer.
+    /// The order matters: left to the compiler, which puts all of one kind first, the two ways do
+    /// not overlap as well.
     ///
     /// # Safety
     ///
