@@ -454,6 +454,8 @@ pub(super) fn table() -> &'static CrcTable {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
 
     #[test]
