@@ -83,7 +83,7 @@ impl Mds {
 
 impl Mds {
     /// Whether any k units are known to give back the rest.
-    pub(super) fn is_known(self) -> bool {
+    pub(crate) fn is_known(self) -> bool {
         self != Self::Unchecked
     }
 }

@@ -30,6 +30,8 @@ mod plan_bytes;
 #[cfg(feature = "std")]
 mod plan_cache;
 mod progressive;
+#[cfg(feature = "hdfs")]
+mod rebuild_check;
 mod reconstruct;
 mod reed_solomon;
 mod self_check;
@@ -50,6 +52,8 @@ pub use matrix_kind::MatrixKind;
 pub use mds::Mds;
 pub use plan::{Plan, Read};
 pub use progressive::Progressive;
+#[cfg(feature = "hdfs")]
+pub(crate) use rebuild_check::CheckedPlan;
 pub use reed_solomon::{ReedSolomon, ReedSolomonBuilder};
 pub use shards::present;
 pub use syndromes::Consistency;

@@ -93,7 +93,7 @@ fn check_program(code: &impl ErasureCode, seed: u64) -> Result<Program> {
 
 /// The next byte from 1 to 255 of a splitmix64 sequence (Steele, Lea, Flood: Fast splittable
 /// pseudorandom number generators, 2014).
-fn next_nonzero(state: &mut u64) -> u8 {
+pub(super) fn next_nonzero(state: &mut u64) -> u8 {
     loop {
         *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = *state;
