@@ -16,6 +16,8 @@ pub mod kernel;
 pub mod layout;
 #[cfg(feature = "net")]
 pub mod net;
+#[cfg(feature = "hdfs")]
+pub mod round;
 
 #[cfg(feature = "wide")]
 pub use codec::WideReedSolomon;
