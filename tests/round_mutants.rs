@@ -1,0 +1,246 @@
+//! The old bugs put back, one at a time: the suites `rounds` and `round_simulation` must find
+//! each of them. Compiles the crate once for each, so it runs only where it is asked for:
+//!
+//! ```text
+//! cargo test --features hdfs --test round_mutants -- --ignored --nocapture
+//! ```
+#![cfg(feature = "hdfs")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A bug: what it does, and the replacements (file, text, other text) that make it.
+struct Mutant {
+    does: &'static str,
+    edits: &'static [(&'static str, &'static str, &'static str)],
+}
+
+const MUTANTS: &[Mutant] = &[
+    Mutant {
+        does: "computes every missing unit, whatever was asked for",
+        edits: &[(
+            "request.rs",
+            "    if !targets.is_empty() {\n        return",
+            "    if targets.len() > 256 {\n        return",
+        )],
+    },
+    Mutant {
+        does: "takes inputs in the order of completion, not by unit",
+        edits: &[(
+            "job.rs",
+            "for (slot, read) in data.iter_mut().zip(reads) {\n            let input = self.inputs.iter().find(|input| input.unit == read.unit);",
+            "for (place, slot) in data.iter_mut().take(reads.len()).enumerate() {\n            let input = self.inputs.get(place);",
+        )],
+    },
+    Mutant {
+        does: "sends zeros to parity targets",
+        edits: &[
+            (
+                "job.rs",
+                "for output in &mut self.outputs {",
+                "for (output, &unit) in self.outputs.iter_mut().zip(self.plan.plan().outputs()) {",
+            ),
+            (
+                "job.rs",
+                "            self.checksum.compute(&data[..output.wanted], behind)?;",
+                "            if unit >= self.code.data_units() {\n                data.fill(0);\n            }\n            self.checksum.compute(&data[..output.wanted], behind)?;",
+            ),
+        ],
+    },
+    Mutant {
+        does: "never sends the last packet where a round has nothing left for a target",
+        edits: &[(
+            "target.rs",
+            "is_complete || spans_rounds",
+            "(is_complete && queued > 0) || spans_rounds",
+        )],
+    },
+    Mutant {
+        does: "counts a target as rebuilt before its acknowledgements are back",
+        edits: &[(
+            "target.rs",
+            "Ok(self.last_is_sent && self.unacked.is_empty())",
+            "Ok(self.last_is_sent)",
+        )],
+    },
+    Mutant {
+        does: "takes a late read of another round for one of this round",
+        edits: &[(
+            "reading.rs",
+            "Some(round.number) == reading.round && round.is_reading()",
+            "(Some(round.number) == reading.round || reading.round.is_none()) && round.is_reading()",
+        )],
+    },
+    Mutant {
+        does: "takes a short read for a whole one",
+        edits: &[(
+            "reading.rs",
+            "ReadOutcome::Read(len) if len < read.len =>",
+            "ReadOutcome::Read(len) if len > read.len =>",
+        )],
+    },
+    Mutant {
+        does: "counts two sources of one unit twice",
+        edits: &[(
+            "reading.rs",
+            "if !core::mem::replace(&mut is_listed[unit], true) {",
+            "if !core::mem::replace(&mut is_listed[unit], false) {",
+        )],
+    },
+    Mutant {
+        does: "rebuilds unit 0 where no target is named",
+        edits: &[(
+            "request.rs",
+            "    if !targets.is_empty() {\n        return targets.to_vec();\n    }",
+            "    if !targets.is_empty() {\n        return targets.to_vec();\n    }\n    if !sources.is_empty() {\n        return alloc::vec![0];\n    }",
+        )],
+    },
+    Mutant {
+        does: "decodes as if erased units were in ascending order",
+        edits: &[(
+            "reading.rs",
+            "needing.map(|target| target.unit).collect()",
+            "{\n            let mut units: Vec<usize> = needing.map(|target| target.unit).collect();\n            units.sort_unstable();\n            units\n        }",
+        )],
+    },
+    Mutant {
+        does: "reads no round before the one before it is computed",
+        edits: &[("reading.rs", "self.rounds.len() < MAX_ROUNDS", "self.rounds.is_empty()")],
+    },
+    Mutant {
+        does: "hedges without a cap for each round",
+        edits: &[(
+            "reading.rs",
+            "round.hedges < self.config.max_hedges_per_round",
+            "round.hedges < usize::MAX",
+        )],
+    },
+    Mutant {
+        does: "hedges without a cap for the group",
+        edits: &[(
+            "reading.rs",
+            "self.totals.hedges < self.config.max_hedges",
+            "self.totals.hedges < u64::MAX",
+        )],
+    },
+    Mutant {
+        does: "does not verify what was read",
+        edits: &[(
+            "job.rs",
+            "if self.verify_sources {",
+            "if self.verify_sources && self.inputs.is_empty() {",
+        )],
+    },
+    Mutant {
+        does: "does not compare extra sources",
+        edits: &[(
+            "job.rs",
+            "if self.compare { self.compare() }",
+            "if self.compare && self.len == 0 { self.compare() }",
+        )],
+    },
+    Mutant {
+        does: "trusts the source that two liars make a third look like",
+        edits: &[(
+            "computing.rs",
+            "            && holds_up_to >= self.config.extra_sources;",
+            "            && holds_up_to > 0;",
+        )],
+    },
+    Mutant {
+        does: "waits for a stalled read for ever",
+        edits: &[(
+            "source.rs",
+            "let reading = self.reading.as_ref().map(|reading| reading.deadline);",
+            "let reading = self.reading.as_ref().map(|_| Duration::MAX);",
+        )],
+    },
+    Mutant {
+        does: "waits for acknowledgements for ever",
+        edits: &[(
+            "target.rs",
+            "self.unacked.front().map(|packet| packet.deadline)",
+            "self.unacked.front().map(|_| Duration::MAX)",
+        )],
+    },
+    Mutant {
+        does: "forgets the buffer of a read that was cancelled",
+        edits: &[(
+            "reading.rs",
+            "ReadOutcome::Cancelled if is_cancelled => {\n                self.bring_home(read.buffer);",
+            "ReadOutcome::Cancelled if is_cancelled => {\n                drop(read);",
+        )],
+    },
+];
+
+#[test]
+#[ignore = "compiles the crate once for each mutant"]
+fn every_old_bug_is_found() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+    let tree = target.join("round-mutants/tree");
+    let _ = fs::remove_dir_all(&tree);
+    for entry in [
+        "Cargo.toml",
+        "Cargo.lock",
+        "README.md",
+        "src",
+        "tests",
+        "benches",
+        "cli",
+        "differential",
+        "xtask",
+    ] {
+        copy(&root.join(entry), &tree.join(entry));
+    }
+    let suites = |build: &Path| {
+        Command::new(env!("CARGO"))
+            .args(["test", "--offline", "--features", "hdfs"])
+            .args(["--test", "rounds", "--test", "round_simulation"])
+            .current_dir(&tree)
+            .env("CARGO_TARGET_DIR", build)
+            .env("RESTRIPE_TEST_SCALE", "small")
+            .output()
+            .unwrap()
+    };
+    let build = target.join("round-mutants/build");
+    let clean = suites(&build);
+    assert!(clean.status.success(), "without a mutant: {}", String::from_utf8_lossy(&clean.stderr));
+
+    let mut survivors = Vec::new();
+    for Mutant { does, edits } in MUTANTS {
+        for (file, text, other) in *edits {
+            let path = tree.join("src/round").join(file);
+            let source = fs::read_to_string(&path).unwrap();
+            assert_eq!(source.matches(text).count(), 1, "{file}: {text}");
+            fs::write(&path, source.replacen(text, other, 1)).unwrap();
+        }
+        let mutated = suites(&build);
+        let errors = String::from_utf8_lossy(&mutated.stderr);
+        assert!(!errors.contains("could not compile"), "{does}: {errors}");
+        println!("{}: {does}", if mutated.status.success() { "SURVIVES" } else { "found" });
+        if mutated.status.success() {
+            survivors.push(does);
+        }
+        for (file, ..) in *edits {
+            let file = Path::new("src/round").join(file);
+            copy(&root.join(&file), &tree.join(&file));
+        }
+    }
+    assert!(survivors.is_empty(), "not found: {survivors:?}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        // Not fs::copy: the compiler goes by the time of the change.
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::write(to, fs::read(from).unwrap()).unwrap();
+    }
+}

@@ -1,0 +1,423 @@
+//! What is to be rebuilt, from what, and what goes wrong with it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use restripe::checksum::{ChecksumKind, ChunkedChecksum};
+use restripe::gf8::Matrix;
+use restripe::layout::{ContiguousLayout, Layout, StripedLayout};
+use restripe::round::{Config, Hedging};
+use restripe::{ErasureCode, MatrixKind, ReedSolomon};
+
+use crate::oracle::{Random, group};
+
+/// One reconstruction.
+#[derive(Clone)]
+pub struct Scenario {
+    pub seed: u64,
+    pub config: Config,
+    pub code: Arc<dyn ErasureCode>,
+    pub layout: AnyLayout,
+    /// All internal blocks, the lost ones among them: what the code says, byte by byte.
+    pub blocks: Vec<Vec<u8>>,
+    pub checksum: ChunkedChecksum,
+    pub sources: Vec<SimSource>,
+    /// The units named as targets; none for all that are not live.
+    pub targets: Vec<usize>,
+    /// How each target behaves, in the order of the machine's targets.
+    pub behaviours: Vec<SimTarget>,
+    pub job_time: Duration,
+    /// When the caller cancels.
+    pub cancel_at: Option<Duration>,
+}
+
+#[derive(Clone, Debug)]
+pub enum AnyLayout {
+    Striped(StripedLayout),
+    Contiguous(ContiguousLayout),
+}
+
+impl AnyLayout {
+    fn inner(&self) -> &dyn Layout {
+        match self {
+            Self::Striped(layout) => layout,
+            Self::Contiguous(layout) => layout,
+        }
+    }
+}
+
+impl Layout for AnyLayout {
+    fn data_units(&self) -> usize {
+        self.inner().data_units()
+    }
+    fn parity_units(&self) -> usize {
+        self.inner().parity_units()
+    }
+    fn unit_len(&self, unit: usize) -> u64 {
+        self.inner().unit_len(unit)
+    }
+    fn group_len(&self) -> u64 {
+        self.inner().group_len()
+    }
+}
+
+/// A live internal block and the machine that has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimSource {
+    pub unit: usize,
+    pub open: Open,
+    pub tells_len: bool,
+    /// Least and most that a read takes.
+    pub latency: (Duration, Duration),
+    /// From which read on something goes wrong, and what.
+    pub fault: Option<(u64, ReadFault)>,
+    pub after_cancel: AfterCancel,
+    pub content: Content,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Open {
+    After(Duration),
+    Fails(Duration),
+    /// Never, until it is cancelled or closed.
+    Stalls,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ReadFault {
+    Fails,
+    Stalls,
+    /// Gives only a part, as if the block ended there.
+    Short,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum AfterCancel {
+    /// Ends the read after so long.
+    Ends(Duration),
+    /// Completes it all the same, after so long.
+    Completes(Duration),
+    /// Reports a failure after so long.
+    Fails(Duration),
+    /// Never answers, not before the whole reconstruction is over.
+    Ignores,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    Right,
+    /// A byte differs from what its checksum was computed of.
+    Damaged(usize),
+    /// Bytes differ, and the checksums are those of what is there: (position, error).
+    Lying(Vec<(usize, u8)>),
+    /// The block ends after so many bytes.
+    Cut(usize),
+    /// Another kind or another length of chunks than the group's.
+    OtherChecksums,
+}
+
+/// Where a rebuilt block goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimTarget {
+    pub latency: Duration,
+    pub fault: Option<(u64, TargetFault)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TargetFault {
+    /// Breaks off.
+    Fails,
+    /// Takes nothing more.
+    Stalls,
+    /// Takes packets and never acknowledges them.
+    LosesAcks,
+    /// Acknowledges a packet that it did not get.
+    AcksAnother,
+}
+
+impl SimSource {
+    pub fn good(unit: usize) -> Self {
+        let millisecond = Duration::from_millis(1);
+        Self {
+            unit,
+            open: Open::After(millisecond),
+            tells_len: false,
+            latency: (millisecond, millisecond),
+            fault: None,
+            after_cancel: AfterCancel::Ends(millisecond),
+            content: Content::Right,
+        }
+    }
+
+    /// Whether it gives right bytes in time whenever it is asked: such a source must never be
+    /// given up.
+    pub fn is_healthy(&self) -> bool {
+        let is_open = matches!(self.open, Open::After(_));
+        let comes_back =
+            matches!(self.after_cancel, AfterCancel::Ends(_) | AfterCancel::Completes(_));
+        is_open && comes_back && self.fault.is_none() && self.content == Content::Right
+    }
+}
+
+impl Scenario {
+    /// A group of a code and a layout, all blocks of which are right, with those in `lost` gone
+    /// and every other one a good source.
+    pub fn new(
+        code: impl ErasureCode + 'static,
+        layout: AnyLayout,
+        lost: &[usize],
+        seed: u64,
+    ) -> Self {
+        let code: Arc<dyn ErasureCode> = Arc::new(code);
+        let mut random = Random(seed);
+        let lens: Vec<usize> =
+            (0..code.data_units()).map(|unit| layout.unit_len(unit) as usize).collect();
+        let blocks = group(&code, &lens, &mut random);
+        let live = (0..code.total_units()).filter(|unit| !lost.contains(unit));
+        let mut config = Config::new(seed ^ 0xC0FF_EE00);
+        config.buffer_len = 1024;
+        Self {
+            seed,
+            config,
+            layout,
+            blocks,
+            checksum: ChunkedChecksum::new(ChecksumKind::Crc32c, 512).unwrap(),
+            sources: live.map(SimSource::good).collect(),
+            targets: lost.to_vec(),
+            behaviours: vec![
+                SimTarget { latency: Duration::from_millis(1), fault: None };
+                code.total_units()
+            ],
+            code,
+            job_time: Duration::from_millis(1),
+            cancel_at: None,
+        }
+    }
+
+    /// Whether a source gives wrong bytes that its checksums do not tell.
+    pub fn lies(&self, source: &SimSource) -> bool {
+        match source.content {
+            Content::Lying(_) => true,
+            Content::Damaged(_) => !self.config.verify_sources,
+            _ => false,
+        }
+    }
+
+    /// The targets in the machine's order.
+    pub fn target_units(&self) -> Vec<usize> {
+        if !self.targets.is_empty() {
+            return self.targets.clone();
+        }
+        let is_live = |unit| self.sources.iter().any(|source| source.unit == unit);
+        (0..self.code.total_units())
+            .filter(|&unit| !is_live(unit) && self.layout.unit_len(unit) > 0)
+            .collect()
+    }
+
+    /// Anything that can be, at random.
+    pub fn random(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let code = random_code(&mut random);
+        let (k, units) = (code.data_units(), code.total_units());
+        let layout = random_layout(&mut random, k, units - k);
+        let lost = loop {
+            let count = 1 + random.below(units - k);
+            let lost = random.choose(0..units, count);
+            let live: Vec<usize> = (0..units).filter(|unit| !lost.contains(unit)).collect();
+            // Not every loss can be made good in a code that is not MDS.
+            if code.plan(&live, &lost).is_ok() {
+                break lost;
+            }
+        };
+        let checksum = random_checksum(&mut random);
+        let mut scenario = Self::new(code, layout, &lost, random.number());
+        scenario.seed = seed;
+        scenario.checksum = checksum;
+        scenario.config = random_config(&mut random, &scenario);
+        scenario.job_time = Duration::from_micros(random.number() % 3000);
+        if random.below(4) == 0 {
+            scenario.targets.clear();
+        } else {
+            let count = 1 + random.below(lost.len());
+            scenario.targets = random.choose(lost, count);
+        }
+        random.shuffle(&mut scenario.sources);
+        for _ in 0..random.below(3) {
+            let twin = random.below(scenario.sources.len());
+            let twin = scenario.sources[twin].clone();
+            let place = random.below(scenario.sources.len() + 1);
+            scenario.sources.insert(place, twin);
+        }
+        // Some groups have no trouble at all, some little, some more than can be borne.
+        let trouble = random.below(4);
+        for place in 0..scenario.sources.len() {
+            let len = scenario.blocks[scenario.sources[place].unit].len();
+            let source = &mut scenario.sources[place];
+            random_timing(&mut random, source);
+            if random.below(12) < trouble {
+                random_trouble(&mut random, source, len);
+            }
+        }
+        if scenario.config.extra_sources > 0 && random.below(2) == 0 {
+            for _ in 0..scenario.config.extra_sources {
+                let place = random.below(scenario.sources.len());
+                let source = &mut scenario.sources[place];
+                source.content = lies(&mut random, scenario.blocks[source.unit].len());
+            }
+        }
+        for behaviour in &mut scenario.behaviours {
+            behaviour.latency = Duration::from_micros(random.number() % 5000);
+            if random.below(16) < trouble {
+                let faults = [
+                    TargetFault::Fails,
+                    TargetFault::Stalls,
+                    TargetFault::LosesAcks,
+                    TargetFault::AcksAnother,
+                ];
+                let from = [0, 1, random.number() % 20][random.below(3)];
+                behaviour.fault = Some((from, faults[random.below(4)]));
+            }
+        }
+        if random.below(30) == 0 {
+            scenario.cancel_at = Some(Duration::from_micros(random.number() % 200_000));
+        }
+        scenario
+    }
+}
+
+fn random_code(random: &mut Random) -> Box<dyn ErasureCode> {
+    if random.below(6) == 0 {
+        return Box::new(local_code(2 + random.below(3), 1 + random.below(2)));
+    }
+    let (k, m) = (1 + random.below(8), 1 + random.below(4));
+    let kind = match random.below(4) {
+        0 => MatrixKind::Backblaze,
+        1 if m == 1 => MatrixKind::Xor,
+        _ => MatrixKind::Cauchy,
+    };
+    Box::new(ReedSolomon::with_matrix(k, m, kind).unwrap())
+}
+
+/// A locally repairable code: two groups of `local` data units with the sum of each as a parity
+/// unit, and `global` parity units over all.
+pub fn local_code(local: usize, global: usize) -> ReedSolomon {
+    let k = 2 * local;
+    let cauchy = ReedSolomon::new(k, global).unwrap();
+    let rows = Matrix::from_fn(2 + global, k, |row, column| match row.checked_sub(2) {
+        Some(global) => cauchy.parity_rows().get(global, column),
+        None => u8::from(column / local == row),
+    });
+    ReedSolomon::builder(k, 2 + global).parity_rows(rows).accept_unchecked().build().unwrap()
+}
+
+fn random_layout(random: &mut Random, k: usize, m: usize) -> AnyLayout {
+    let most = [0, 100, 1000, 3000, 3000, 12_000][random.below(6)] as u64;
+    if random.below(4) == 0 {
+        let lens: Vec<u64> = (0..k).map(|_| random.number() % (most + 1)).collect();
+        return AnyLayout::Contiguous(ContiguousLayout::new(lens, m).unwrap());
+    }
+    let cell = [1, 64, 512, 1024, 4096, 1 + random.number() % 2000][random.below(6)];
+    let len = random.number() % (most * k as u64 + 1);
+    // Tiny cells in long groups only make the oracle slow.
+    AnyLayout::Striped(StripedLayout::new(k, m, cell, len).unwrap())
+}
+
+fn random_checksum(random: &mut Random) -> ChunkedChecksum {
+    let kind = [ChecksumKind::Crc32c, ChecksumKind::Crc32c, ChecksumKind::Crc32][random.below(3)];
+    let chunk = [512, 512, 64, 1 + random.below(300), 4096][random.below(5)];
+    ChunkedChecksum::new(kind, chunk).unwrap()
+}
+
+fn random_config(random: &mut Random, scenario: &Scenario) -> Config {
+    let mut config = Config::new(random.number());
+    let most = [100, 2000, 20_000][random.below(3)];
+    config.buffer_len = 1 + random.below(most);
+    config.open_timeout = Duration::from_secs(2);
+    config.read_timeout = Duration::from_secs(2);
+    config.ack_timeout = Duration::from_secs(2);
+    config.hedging = match random.below(4) {
+        0 => Hedging::Never,
+        1 => Hedging::After(Duration::from_micros(random.number() % 40_000)),
+        _ => Hedging::Learnt {
+            percent: 90,
+            times: 2,
+            at_least: Duration::from_millis(1),
+            at_first: Duration::from_millis(20),
+        },
+    };
+    config.max_hedges_per_round = random.below(4);
+    config.max_hedges = random.number() % 50;
+    config.packet_len = [600, 4096, 65_536][random.below(3)];
+    config.max_unacked_packets = 1 + random.below(20);
+    config.check_computing = random.below(4) > 0;
+    config.verify_sources = random.below(8) > 0;
+    config.extra_sources = 0;
+    if scenario.code.mds() != restripe::Mds::Unchecked && random.below(4) == 0 {
+        let required = scenario.layout.required_units(0);
+        let live: Vec<usize> = scenario.sources.iter().map(|source| source.unit).collect();
+        let live = live.into_iter().filter(|&unit| !scenario.layout.known_zero(unit, 0)).count();
+        config.extra_sources = random.below(3).min(live.saturating_sub(required));
+    }
+    config
+}
+
+fn random_timing(random: &mut Random, source: &mut SimSource) {
+    let micros = |random: &mut Random, most| Duration::from_micros(random.number() % most);
+    let most = [1000, 5000, 5000, 100_000][random.below(4)];
+    source.latency.0 = micros(random, 1000);
+    source.latency.1 = source.latency.0 + micros(random, most);
+    source.open = Open::After(micros(random, most));
+    source.tells_len = random.below(2) == 0;
+    let late = micros(random, 50_000);
+    source.after_cancel = match random.below(2) {
+        0 => AfterCancel::Ends(late),
+        _ => AfterCancel::Completes(late),
+    };
+}
+
+fn random_trouble(random: &mut Random, source: &mut SimSource, len: usize) {
+    let from = [0, 0, random.number() % 10][random.below(3)];
+    let soon = Duration::from_millis(3);
+    match random.below(10) {
+        0 => source.open = Open::Fails(soon),
+        1 => source.open = Open::Stalls,
+        2 => source.fault = Some((from, ReadFault::Fails)),
+        3 => source.fault = Some((from, ReadFault::Stalls)),
+        4 => source.fault = Some((from, ReadFault::Short)),
+        5 => source.after_cancel = AfterCancel::Ignores,
+        6 => source.after_cancel = AfterCancel::Fails(soon),
+        7 if len > 0 => source.content = Content::Damaged(random.below(len)),
+        8 if len > 0 => source.content = Content::Cut(random.below(len)),
+        9 => source.content = lies(random, len),
+        _ => source.content = Content::OtherChecksums,
+    }
+}
+
+fn lies(random: &mut Random, len: usize) -> Content {
+    if len == 0 {
+        return Content::Right;
+    }
+    // Often at the beginning, so that two lie in the same place.
+    let place = |random: &mut Random| {
+        let most = [len, len.min(3)][random.below(2)];
+        random.below(most)
+    };
+    let count = 1 + random.below(3);
+    Content::Lying((0..count).map(|_| (place(random), random.nonzero())).collect())
+}
+
+impl fmt::Debug for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scenario")
+            .field("code", &self.code)
+            .field("layout", &self.layout)
+            .field("checksum", &self.checksum)
+            .field("config", &self.config)
+            .field("sources", &self.sources)
+            .field("targets", &self.targets)
+            .field("behaviours", &self.behaviours)
+            .field("cancel_at", &self.cancel_at)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,162 @@
+//! What must hold of every reconstruction, whatever went wrong around it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use restripe::layout::Layout;
+use restripe::round::{Action, Cause, Failure, Progress};
+
+use super::scenario::{Content, Scenario};
+use super::world::SimBuffer;
+
+/// What happened.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub outcome: Option<Result<Progress, Failure>>,
+    pub targets: Vec<Rebuilt>,
+    pub closed: Vec<usize>,
+    pub buffers: usize,
+    /// Bytes of data that reads asked for.
+    pub bytes_read: u64,
+    /// Bytes that jobs read and wrote.
+    pub computed: u64,
+    /// Jobs that began while reads were out.
+    pub overlaps: usize,
+    pub ended_at: Duration,
+    /// All actions with their times, and the bytes in them, as one number each.
+    pub trace: Vec<u64>,
+}
+
+/// What one target got.
+#[derive(Debug, Default)]
+pub struct Rebuilt {
+    pub bytes: Vec<u8>,
+    pub has_last: bool,
+    pub is_finished: bool,
+}
+
+impl Report {
+    pub fn progress(&self) -> &Progress {
+        match &self.outcome {
+            Some(Ok(progress)) => progress,
+            other => panic!("not rebuilt: {other:?}"),
+        }
+    }
+
+    pub fn failure(&self) -> &Failure {
+        match &self.outcome {
+            Some(Err(failure)) => failure,
+            other => panic!("did not fail: {other:?}"),
+        }
+    }
+
+    pub(super) fn note(&mut self, now: Duration, action: &Action<SimBuffer>) {
+        let mut hasher = DefaultHasher::new();
+        now.hash(&mut hasher);
+        match action {
+            Action::Read(read) => {
+                (1, read.token(), read.source(), read.offset(), read.data_len()).hash(&mut hasher);
+            }
+            Action::Send(packet) => {
+                (2, packet.target(), packet.head()).hash(&mut hasher);
+                packet.data().for_each(|part| part.hash(&mut hasher));
+            }
+            Action::Compute(job) => (3, job.bytes()).hash(&mut hasher),
+            other => format!("{other:?}").hash(&mut hasher),
+        }
+        self.trace.push(hasher.finish());
+    }
+}
+
+/// Holds a report to all of it.
+pub fn check(scenario: &Scenario, report: &Report) {
+    let outcome = report.outcome.as_ref().expect("it ended");
+    let units = scenario.target_units();
+    assert_eq!(units.len(), report.targets.len());
+    let lying = scenario.sources.iter().filter(|source| scenario.lies(source)).count();
+    let is_sound = lying <= scenario.config.extra_sources;
+    for (target, &unit) in report.targets.iter().zip(&units) {
+        if target.is_finished {
+            assert!(target.has_last, "finished without a last packet");
+            assert_eq!(target.bytes.len(), scenario.blocks[unit].len(), "length of unit {unit}");
+        }
+        // Nothing wrong is sent, not even to a target that fails later.
+        let right = &scenario.blocks[unit][..target.bytes.len()];
+        assert!(!is_sound || target.bytes == right, "unit {unit} is not the lost one");
+    }
+    for (place, source) in scenario.sources.iter().enumerate() {
+        let failed = match outcome {
+            Ok(progress) => progress.sources[place].failure.clone(),
+            Err(failure) => failure
+                .sources
+                .iter()
+                .find(|(other, _)| *other == place)
+                .map(|(_, why)| why.clone()),
+        };
+        if source.is_healthy() && is_sound && !has_other_checksums(scenario) {
+            assert_eq!(failed, None, "source {place} is healthy");
+        }
+    }
+    match outcome {
+        Ok(progress) => check_progress(scenario, report, progress),
+        Err(failure) => check_failure(scenario, failure),
+    }
+}
+
+fn check_progress(scenario: &Scenario, report: &Report, progress: &Progress) {
+    assert!(progress.hedges <= scenario.config.max_hedges);
+    let units = scenario.target_units();
+    let any = report.targets.iter().any(|target| target.is_finished);
+    assert!(any || units.is_empty(), "nothing is rebuilt");
+    for (place, target) in report.targets.iter().enumerate() {
+        let told = &progress.targets[place];
+        assert_eq!(told.is_rebuilt, target.is_finished);
+        assert_eq!(told.is_rebuilt, told.failure.is_none());
+        if told.is_rebuilt {
+            assert_eq!((told.sent, told.acked), (target.bytes.len() as u64, told.sent));
+        }
+        let is_healthy = scenario.behaviours[place].fault.is_none();
+        assert!(!is_healthy || told.is_rebuilt, "target {place} is healthy: {told:?}");
+    }
+}
+
+/// It may fail only where it must.
+fn check_failure(scenario: &Scenario, failure: &Failure) {
+    let targets = scenario.target_units().len();
+    let all_faulty =
+        scenario.behaviours[..targets].iter().all(|behaviour| behaviour.fault.is_some());
+    let lying = scenario.sources.iter().any(|source| scenario.lies(source));
+    match &failure.cause {
+        Cause::Cancelled => assert!(scenario.cancel_at.is_some()),
+        Cause::NoTargets => assert!(all_faulty, "a target is healthy: {failure}"),
+        Cause::TooFewSources { .. } => {
+            assert!(
+                lying || has_other_checksums(scenario) || !healthy_ones_suffice(scenario),
+                "the healthy sources suffice: {failure}"
+            );
+        }
+        Cause::Contradiction { .. } => assert!(lying, "nobody lies: {failure}"),
+        other => panic!("{other}"),
+    }
+}
+
+/// Which checksums most sources have depends on who opens first.
+fn has_other_checksums(scenario: &Scenario) -> bool {
+    scenario.sources.iter().any(|source| source.content == Content::OtherChecksums)
+}
+
+fn healthy_ones_suffice(scenario: &Scenario) -> bool {
+    let (code, layout) = (&scenario.code, &scenario.layout);
+    let is_healthy = |unit: usize| {
+        scenario.sources.iter().any(|source| source.unit == unit && source.is_healthy())
+    };
+    let wanted: Vec<usize> =
+        scenario.target_units().into_iter().filter(|&unit| layout.unit_len(unit) > 0).collect();
+    let available: Vec<usize> = (0..code.total_units())
+        .filter(|&unit| !wanted.contains(&unit))
+        .filter(|&unit| layout.known_zero(unit, 0) || is_healthy(unit))
+        .collect();
+    let extra = scenario.config.extra_sources;
+    let enough = extra == 0 || available.len() >= code.data_units() + extra;
+    enough && code.plan(&available, &wanted).is_ok()
+}
