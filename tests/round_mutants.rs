@@ -83,9 +83,9 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         does: "counts two sources of one unit twice",
         edits: &[(
-            "reading.rs",
-            "if !core::mem::replace(&mut is_listed[unit], true) {",
-            "if !core::mem::replace(&mut is_listed[unit], false) {",
+            "choosing.rs",
+            "if !core::mem::replace(&mut self.is_listed[unit], true) {",
+            "if !core::mem::replace(&mut self.is_listed[unit], false) {",
         )],
     },
     Mutant {
@@ -99,7 +99,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         does: "decodes as if erased units were in ascending order",
         edits: &[(
-            "reading.rs",
+            "goal.rs",
             "needing.map(|target| target.unit).collect()",
             "{\n            let mut units: Vec<usize> = needing.map(|target| target.unit).collect();\n            units.sort_unstable();\n            units\n        }",
         )],
@@ -111,7 +111,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         does: "hedges without a cap for each round",
         edits: &[(
-            "reading.rs",
+            "choosing.rs",
             "round.hedges < self.config.max_hedges_per_round",
             "round.hedges < usize::MAX",
         )],
@@ -119,7 +119,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         does: "hedges without a cap for the group",
         edits: &[(
-            "reading.rs",
+            "choosing.rs",
             "self.totals.hedges < self.config.max_hedges",
             "self.totals.hedges < u64::MAX",
         )],

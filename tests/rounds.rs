@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use restripe::checksum::{ChecksumKind, ChunkedChecksum};
-use restripe::layout::{ContiguousLayout, Layout, StripedLayout};
+use restripe::layout::{AlignedRange, ContiguousLayout, Layout, StripedLayout};
 use restripe::round::{Action, Cause, Config, Event, Hedging, ReadOutcome, Reason, Reconstruction};
 use restripe::{ErasureCode, Error, ReedSolomon};
 use simulator::scenario::{
@@ -547,6 +547,76 @@ fn cancelled_at_any_moment_it_leaves_nothing_running() {
         at += Duration::from_micros(150);
     }
     assert!(cancelled > 100, "{cancelled}");
+}
+
+// --- Ranges that are read, lost or not.
+
+fn read(scenario: &mut Scenario, range: std::ops::Range<u64>) -> Report {
+    scenario.range = Some(range);
+    scenario.checksum = ChunkedChecksum::new(ChecksumKind::Crc32c, 100).unwrap();
+    let report = simulator::run(scenario);
+    report.progress();
+    report
+}
+
+#[test]
+fn a_range_of_live_units_reads_no_more_than_itself() {
+    let mut scenario = six_and_three(&[5]);
+    // 300 bytes of unit 1, then all of unit 2's cell.
+    let report = read(&mut scenario, 2 * CELL - 300..3 * CELL);
+    assert_eq!(report.bytes_read, 300 + CELL);
+    assert!(report.delivered.iter().all(|(_, _, _, is_rebuilt)| !is_rebuilt));
+    // Not at chunks: the chunks around it are read.
+    let report = read(&mut scenario, 150..160);
+    assert_eq!(report.bytes_read, 100);
+    assert_eq!(report.delivered, [(0, 150, scenario.blocks[0][150..160].to_vec(), false)]);
+    assert_eq!(read(&mut scenario, 7..7).bytes_read, 0);
+}
+
+#[test]
+fn a_range_of_a_lost_unit_reads_that_range_of_as_many_others_as_required() {
+    let mut scenario = six_and_three(&[1]);
+    let report = read(&mut scenario, CELL + 500..CELL + 900);
+    assert_eq!(report.bytes_read, 6 * 400);
+    assert_eq!(report.delivered, [(1, 500, scenario.blocks[1][500..900].to_vec(), true)]);
+    // Of the last stripe there are three cells: three units are enough.
+    let start = 3 * 6 * CELL + CELL;
+    let report = read(&mut scenario, start..start + 200);
+    assert_eq!(report.bytes_read, 3 * 200);
+    // Live units of the range are among those read, and are not read twice.
+    let report = read(&mut scenario, 0..6 * CELL);
+    assert_eq!(report.bytes_read, 6 * CELL);
+}
+
+#[test]
+fn a_live_unit_that_is_slow_or_fails_is_rebuilt_for_the_reader() {
+    for fault in [ReadFault::Stalls, ReadFault::Fails, ReadFault::Short] {
+        let mut scenario = six_and_three(&[1]);
+        scenario.config.hedging = Hedging::After(ms(5));
+        scenario.sources[1].fault = Some((0, fault));
+        let report = read(&mut scenario, 2 * CELL..2 * CELL + 300);
+        assert_eq!(report.delivered, [(2, 0, scenario.blocks[2][..300].to_vec(), true)]);
+        assert!(report.ended_at < ms(50));
+    }
+}
+
+#[test]
+fn ranges_past_the_units_or_beyond_repair_are_refused() {
+    let scenario = six_and_three(&[0]);
+    let refused = |sources: &[usize], units: std::ops::Range<usize>, unit_range| {
+        let (config, code) = (scenario.config.clone(), Arc::clone(&scenario.code));
+        let ranges = [AlignedRange { unit_range, units }];
+        let layout = scenario.layout.clone();
+        Reconstruction::<Vec<u8>>::of_ranges(config, code, layout, sources, ranges, Duration::ZERO)
+            .unwrap_err()
+    };
+    let live = [1, 2, 3, 4, 5, 6, 7, 8];
+    assert_eq!(refused(&live, 5..7, 0..1), Error::NotADataUnit { unit: 6, data_units: 6 });
+    let len = 3 * CELL;
+    let past = refused(&live, 5..6, 0..len + 1);
+    assert_eq!(past, Error::Range { start: 0, end: len + 1, len });
+    let too_few = Error::TooFewUnits { required: 6, available: 5 };
+    assert_eq!(refused(&live[..5], 0..1, 0..1), too_few);
 }
 
 // --- Other codes.

@@ -5,51 +5,40 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::buffer::Buffer;
+use super::goal::{Goal, MAX_DELIVERED, Span};
 use super::job::{Found, Output};
 use super::stage::Stage;
 use super::target::MAX_HELD;
-use super::{Action, Cause, Job, Reason, Reconstruction, SourceRead};
+use super::{Action, Cause, Delivery, Job, Reason, Reconstruction, SourceRead};
 use crate::Result;
 use crate::codec::CheckedPlan;
 
 impl<B: Buffer> Reconstruction<B> {
-    /// Gives out the job of the oldest round, where it has been read and every live target has a
-    /// buffer free for it.
+    /// Gives out the job of the oldest round, where it has been read and there are buffers free
+    /// for what comes of it.
     pub(super) fn begin_job(&mut self, now: Duration) -> bool {
         let Some(agreed) = self.agreed else { return false };
         let Some(round) = self.rounds.front().filter(|round| round.stage == Stage::Won) else {
             return false;
         };
-        let (offset, len, further) = (round.offset, round.len, round.further);
-        let needing = self.targets.iter().filter(|target| target.needs(offset));
-        let (mut count, mut has_room) = (0, true);
-        for target in needing {
-            count += 1;
-            has_room &= target.held < MAX_HELD;
-        }
-        if count == 0 || !has_room || self.pool.len() < count {
+        let (span, further) = (round.span.clone(), round.further);
+        if !self.has_room_for(&span) {
             return false;
         }
-        let plan = match self.plan_of_job(offset) {
+        let plan = match self.plan_of_job(&span) {
             Ok(plan) => plan,
             Err(source) => {
-                self.fail(Cause::Computing { offset, source });
+                self.fail(Cause::Computing { offset: span.offset, source });
                 return false;
             }
         };
-        let mut outputs = core::mem::take(&mut self.spare.outputs);
-        // The longest of the targets may end before the round does.
-        let rest = |target: u64| usize::try_from(target - offset).unwrap_or(usize::MAX).min(len);
-        let longest = self.targets.iter().filter(|target| target.needs(offset));
-        let len = longest.map(|target| rest(target.len)).max().unwrap_or(0);
-        for (index, target) in self.targets.iter_mut().enumerate() {
-            if !target.needs(offset) {
-                continue;
-            }
-            let Some(buffer) = self.pool.pop() else { break };
-            target.held += 1;
-            outputs.push(Output { target: index, len, wanted: rest(target.len), buffer });
+        if self.pool.len() < plan.plan().outputs().len() {
+            return false;
         }
+        let outputs = self.outputs(&plan, &span);
+        let compare = self.config.extra_sources + further > 0;
+        let is_zero = |&unit: &usize| compare && self.layout.known_zero(unit, span.start());
+        let zeros = (0..self.code.data_units()).filter(is_zero).collect();
         let Some(round) = self.rounds.front_mut() else { return false };
         round.stage = Stage::Computing;
         let spare = core::mem::take(&mut self.spare.inputs);
@@ -59,9 +48,9 @@ impl<B: Buffer> Reconstruction<B> {
             checksum: agreed.checksum,
             division: agreed.division,
             verify_sources: self.config.verify_sources,
-            compare: self.config.extra_sources + further > 0,
-            offset,
-            len,
+            compare,
+            zeros,
+            span,
             inputs: core::mem::replace(&mut round.done, spare),
             outputs,
             found: Found::Nothing,
@@ -71,12 +60,55 @@ impl<B: Buffer> Reconstruction<B> {
         true
     }
 
-    /// The plan from what the oldest round has to what the targets need; the last one again,
+    /// Whether what comes of a round has somewhere to go.
+    fn has_room_for(&self, span: &Span) -> bool {
+        match &self.goal {
+            Goal::Targets(_) => {
+                let mut needing =
+                    self.targets.iter().filter(|target| target.needs(span.offset)).peekable();
+                needing.peek().is_some() && needing.all(|target| target.held < MAX_HELD)
+            }
+            Goal::Ranges(ranges) => {
+                ranges.held + span.units.len() <= MAX_DELIVERED * ranges.widest()
+            }
+        }
+    }
+
+    /// Buffers for what a plan computes.
+    fn outputs(&mut self, plan: &CheckedPlan, span: &Span) -> Vec<Output<B>> {
+        let mut outputs = core::mem::take(&mut self.spare.outputs);
+        // All are computed to one length, for the check; the longest target may end before the
+        // round does.
+        let rest =
+            |end: u64| usize::try_from(end - span.offset).unwrap_or(usize::MAX).min(span.len);
+        let needing = self.targets.iter().filter(|target| target.needs(span.offset));
+        let longest = needing.map(|target| rest(target.len)).max();
+        let len = longest.unwrap_or(span.len);
+        for (index, target) in self.targets.iter_mut().enumerate() {
+            if !target.needs(span.offset) {
+                continue;
+            }
+            let Some(buffer) = self.pool.pop() else { break };
+            target.held += 1;
+            outputs.push(Output { target: index, len, wanted: rest(target.len), buffer });
+        }
+        if !span.units.is_empty() {
+            for &unit in plan.plan().outputs() {
+                let Some(buffer) = self.pool.pop() else { break };
+                outputs.push(Output { target: unit, len, wanted: 0, buffer });
+            }
+        }
+        outputs
+    }
+
+    /// The plan from what the oldest round has to what is wanted beside that; the last one again,
     /// where that is the same.
-    fn plan_of_job(&mut self, offset: u64) -> Result<Arc<CheckedPlan>> {
+    fn plan_of_job(&mut self, span: &Span) -> Result<Arc<CheckedPlan>> {
         let mut units = core::mem::take(&mut self.spare.units);
         self.list_units_of(0, &mut units);
-        let plan = self.code.plan(&units, &self.wanted(offset));
+        let mut wanted = self.wanted(span);
+        wanted.retain(|unit| !units.contains(unit));
+        let plan = self.code.plan(&units, &wanted);
         self.spare.units = units;
         let plan = plan?;
         if let Some(last) = self.plan.as_ref().filter(|last| *last.plan() == plan) {
@@ -93,6 +125,9 @@ impl<B: Buffer> Reconstruction<B> {
         self.totals.computing += now.saturating_sub(since);
         let found = core::mem::replace(&mut job.found, Found::Nothing);
         let is_rebuilt = matches!(found, Found::Rebuilt) && !self.is_over;
+        if is_rebuilt && !job.span.units.is_empty() {
+            self.deliver(&mut job);
+        }
         let mut outputs = core::mem::take(&mut job.outputs);
         for output in outputs.drain(..) {
             let target = self.targets.get_mut(output.target);
@@ -115,16 +150,47 @@ impl<B: Buffer> Reconstruction<B> {
         self.spare.inputs = core::mem::replace(&mut round.done, job.inputs);
         round.stage = Stage::Reading;
         round.stir(now);
-        let offset = job.offset;
+        let offset = job.span.offset;
         match found {
             Found::Corrupt(corrupt) => self.corrupt(&corrupt, offset, now),
             Found::Contradiction { units, holds_up_to } => {
-                self.contradiction(&units, holds_up_to, job.len, now);
+                self.contradiction(&units, holds_up_to, job.span.len, now);
             }
             Found::Fault(source) => self.fail(Cause::Computing { offset, source }),
             Found::Rebuilt | Found::Nothing => {
                 self.fail(Cause::Driver("gave a job back without running it"));
             }
+        }
+    }
+
+    /// Hands out what was asked for, read or computed.
+    fn deliver(&mut self, job: &mut Job<B>) {
+        let Goal::Ranges(ranges) = &mut self.goal else { return };
+        let span = &job.span;
+        for unit in span.units.clone() {
+            let is_read = job.inputs.iter().position(|read| read.unit == unit);
+            let is_rebuilt = job.outputs.iter().position(|output| output.target == unit);
+            let buffer = match (is_read, is_rebuilt) {
+                (Some(place), _) => job.inputs.swap_remove(place).buffer,
+                (None, Some(place)) => job.outputs.swap_remove(place).buffer,
+                (None, None) => continue,
+            };
+            ranges.held += 1;
+            self.totals.delivered += (span.len - span.skip) as u64;
+            self.actions.push_back(Action::Deliver(Delivery {
+                unit,
+                offset: span.start(),
+                is_rebuilt: is_read.is_none(),
+                buffer,
+                range: span.skip..span.len,
+            }));
+        }
+    }
+
+    pub(super) fn delivered(&mut self, delivery: Delivery<B>) {
+        if let Goal::Ranges(ranges) = &mut self.goal {
+            ranges.held = ranges.held.saturating_sub(1);
+            self.bring_home(delivery.buffer);
         }
     }
 
@@ -151,7 +217,7 @@ impl<B: Buffer> Reconstruction<B> {
     /// there are extra sources; otherwise more is read, until they are.
     fn contradiction(&mut self, units: &[usize], holds_up_to: usize, len: usize, now: Duration) {
         let Some(round) = self.rounds.front_mut() else { return };
-        let offset = round.offset;
+        let offset = round.span.offset;
         let lying: Vec<usize> = round
             .done
             .iter()

@@ -1,13 +1,20 @@
 //! How a reconstruction ends: rebuilt, failed or cancelled, with nothing left running.
 
 use super::buffer::Buffer;
+use super::goal::Goal;
 use super::source::State;
+use super::target::Target;
 use super::{Action, Cause, Failure, Reconstruction};
 
 impl<B: Buffer> Reconstruction<B> {
     /// Ends it where every target is rebuilt or given up.
     pub(super) fn end_if_complete(&mut self) {
-        if self.is_over || self.targets.iter().any(super::target::Target::is_live) {
+        let is_read = self.rounds.is_empty() && self.next_span(1, 1).is_none();
+        let is_complete = match self.goal {
+            Goal::Targets(_) => !self.targets.iter().any(Target::is_live),
+            Goal::Ranges(_) => is_read,
+        };
+        if self.is_over || !is_complete {
             return;
         }
         let any_rebuilt = self.targets.iter().any(|target| target.progress.is_rebuilt);
@@ -64,7 +71,8 @@ impl<B: Buffer> Reconstruction<B> {
         }
     }
 
-    /// Takes back actions that were not polled yet and are to no purpose now.
+    /// Takes back actions that were not polled yet and are to no purpose now. Bytes for a reader are
+    /// good, whatever comes after them.
     fn recall_actions(&mut self) {
         for _ in 0..self.actions.len() {
             let Some(action) = self.actions.pop_front() else { break };

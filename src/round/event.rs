@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::{Failure, Job, OutgoingPacket, Progress, SourceRead};
+use super::{Delivery, Failure, Job, OutgoingPacket, Progress, SourceRead};
 use crate::checksum::ChunkedChecksum;
 
 /// Names one open or one read of a reconstruction; never used twice in it.
@@ -57,6 +57,9 @@ pub enum Action<B> {
     /// [`Event::Sent`] when its bytes are no longer needed, and report its acknowledgement with
     /// [`Event::Acked`].
     Send(OutgoingPacket<B>),
+    /// Bytes of the ranges that are read, in order within each unit; bring them back with
+    /// [`Event::Delivered`] when they are no longer needed.
+    Deliver(Delivery<B>),
     /// A target has acknowledged everything: it is rebuilt. Close the connection.
     FinishTarget {
         /// Which target.
@@ -107,6 +110,8 @@ pub enum Event<B> {
     Timer,
     /// The bytes of a packet are no longer needed: they were sent, or never will be.
     Sent(OutgoingPacket<B>),
+    /// Delivered bytes are no longer needed.
+    Delivered(Delivery<B>),
     /// A target has acknowledged a packet.
     Acked {
         /// Which target.

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::SourceRead;
 use super::buffer::{Buffer, Division, Lent};
+use super::goal::Span;
 use crate::checksum::ChunkedChecksum;
 use crate::codec::CheckedPlan;
 use crate::{Consistency, ErasureCode, Error, MAX_UNITS, Verdict};
@@ -23,23 +24,23 @@ pub struct Job<B> {
     pub(super) verify_sources: bool,
     /// Whether more was read than the plan reads, to compare.
     pub(super) compare: bool,
-    /// First byte of the round in the internal blocks.
-    pub(super) offset: u64,
-    /// Bytes of the round.
-    pub(super) len: usize,
+    /// The units known to be zero, where it is compared.
+    pub(super) zeros: Vec<usize>,
+    pub(super) span: Span,
     pub(super) inputs: Vec<SourceRead<B>>,
     /// In the order of the plan's outputs.
     pub(super) outputs: Vec<Output<B>>,
     pub(super) found: Found,
 }
 
-/// A buffer that one target's bytes of the round are computed into.
+/// A buffer that one unit's bytes of the round are computed into.
 #[derive(Debug)]
 pub(super) struct Output<B> {
+    /// The target; the unit, where it is for whoever reads.
     pub(super) target: usize,
     /// Bytes that are computed, from its beginning: the round's.
     pub(super) len: usize,
-    /// Bytes of them that belong to the target.
+    /// Bytes of them that belong to the target, and get checksums.
     pub(super) wanted: usize,
     pub(super) buffer: Lent<B>,
 }
@@ -111,12 +112,12 @@ impl<B: Buffer> Job<B> {
     /// Holds all inputs against each other.
     fn compare(&self) -> Result<Option<Found>, Error> {
         let mut shards: Vec<Option<&[u8]>> = alloc::vec![None; self.code.total_units()];
-        // A unit that the plan reads and nobody read is known to be zero.
-        for read in self.plan.plan().reads() {
-            shards[read.unit] = Some(&[]);
+        for &unit in &self.zeros {
+            shards[unit] = Some(&[]);
         }
         for input in &self.inputs {
-            shards[input.unit] = Some(input.data());
+            // Bytes that nobody asked for may be of units that count as zero.
+            shards[input.unit] = Some(input.data().get(self.span.skip..).unwrap_or_default());
         }
         if self.code.verify(&shards)? != Consistency::Inconsistent {
             return Ok(None);

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::buffer::{Buffer, Division, Lent};
+use super::goal::{Goal, Ranges};
 use super::source::{Source, State};
 use super::stage::Round;
 use super::target::{Framing, Target};
@@ -14,7 +15,7 @@ use super::threshold::Threshold;
 use super::{Action, Config, Event, Job, OutgoingPacket, Progress, Reason, SourceRead, Token};
 use crate::checksum::ChunkedChecksum;
 use crate::codec::CheckedPlan;
-use crate::layout::Layout;
+use crate::layout::{AlignedRange, Layout};
 use crate::{ErasureCode, Error, Result};
 
 /// The reconstruction of some units of one block group: see the [module](super).
@@ -30,8 +31,7 @@ pub struct Reconstruction<B> {
     /// Rounds whose bytes are read or computed, at most two.
     pub(super) rounds: VecDeque<Round<B>>,
     pub(super) next_round: u64,
-    /// Where in the internal blocks the round after those begins.
-    pub(super) next_offset: u64,
+    pub(super) goal: Goal,
     /// The sources that won the last round, in their order.
     pub(super) remembered: Vec<usize>,
     /// The plan of the last round, made ready.
@@ -70,6 +70,7 @@ pub(super) struct Totals {
     pub(super) hedges: u64,
     pub(super) reading: Duration,
     pub(super) computing: Duration,
+    pub(super) delivered: u64,
 }
 
 /// Memory that is used again, so that rounds allocate none.
@@ -79,7 +80,7 @@ pub(super) struct Spare<B> {
     pub(super) inputs: Vec<SourceRead<B>>,
     pub(super) outputs: Vec<super::job::Output<B>>,
     pub(super) rounds: Vec<Round<B>>,
-    pub(super) candidates: Vec<super::reading::Candidate>,
+    pub(super) candidates: Vec<super::choosing::Candidate>,
     pub(super) units: Vec<usize>,
 }
 
@@ -113,27 +114,74 @@ impl<B: Buffer> Reconstruction<B> {
         now: Duration,
     ) -> Result<Self> {
         config.check()?;
-        let layout: Box<dyn Layout + Send + Sync> = Box::new(layout);
-        super::request::check(&config, &code, &*layout, sources, targets)?;
-        let targets = super::request::targets(&*layout, sources, targets);
+        super::request::check(&config, &code, &layout, sources, targets)?;
+        let units = super::request::targets(&layout, sources, targets);
+        let mut machine = Self::begin(config, code, Box::new(layout), sources, Goal::Targets(0));
+        let layout = &machine.layout;
+        let target = |unit| Target::new(unit, layout.unit_len(unit));
+        machine.targets = units.into_iter().map(target).collect();
+        // Its length follows from what the sources say when they are opened.
+        machine.push_round(1, 0, now);
+        machine.advance(now);
+        Ok(machine)
+    }
+
+    /// Prepares a read of ranges of data units, lost or not: those that are live are read, those
+    /// that are lost rebuilt from as little of the others as gives them back. A live unit that
+    /// fails or is slow is rebuilt, too.
+    ///
+    /// [`StripedLayout::aligned_ranges`](crate::layout::StripedLayout::aligned_ranges) says which
+    /// ranges of units a range of the group is; the bytes come with [`Action::Deliver`]. Units
+    /// are verified and checked as [`Config`] says. The rest is as in [`new`](Self::new).
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new); [`Error::NotADataUnit`] and [`Error::Range`] for ranges that do not
+    /// lie within data units.
+    pub fn of_ranges(
+        config: Config,
+        code: Arc<dyn ErasureCode>,
+        layout: impl Layout + Send + Sync + 'static,
+        sources: &[usize],
+        ranges: impl IntoIterator<Item = AlignedRange>,
+        now: Duration,
+    ) -> Result<Self> {
+        config.check()?;
+        let ranges = Ranges::new(ranges);
+        super::request::check_ranges(&config, &code, &layout, sources, &ranges.list)?;
+        let goal = Goal::Ranges(ranges);
+        let mut machine = Self::begin(config, code, Box::new(layout), sources, goal);
+        // Its length follows from what the sources say when they are opened.
+        machine.push_round(1, 0, now);
+        machine.advance(now);
+        Ok(machine)
+    }
+
+    fn begin(
+        config: Config,
+        code: Arc<dyn ErasureCode>,
+        layout: Box<dyn Layout + Send + Sync>,
+        sources: &[usize],
+        goal: Goal,
+    ) -> Self {
         let framing = Framing {
             division: Division { sums_at: 0, sum_size: 0, chunk: 1 },
             max_data: 1,
             max_unacked: config.max_unacked_packets,
             ack_timeout: config.ack_timeout,
         };
-        let mut machine = Self {
+        Self {
             threshold: Threshold::new(config.hedging),
             config,
             code,
             sources: sources.iter().map(|&unit| Source::new(unit)).collect(),
-            targets: targets.iter().map(|&unit| Target::new(unit, layout.unit_len(unit))).collect(),
+            targets: Vec::new(),
             layout,
             agreed: None,
             framing,
             rounds: VecDeque::new(),
             next_round: 0,
-            next_offset: 0,
+            goal,
             remembered: Vec::new(),
             plan: None,
             pool: Vec::new(),
@@ -155,13 +203,7 @@ impl<B: Buffer> Reconstruction<B> {
                 candidates: Vec::new(),
                 units: Vec::new(),
             },
-        };
-        if machine.end_of_targets() > 0 {
-            // Its length follows from what the sources say when they are opened.
-            machine.push_round(0, now);
         }
-        machine.advance(now);
-        Ok(machine)
     }
 
     /// The next thing to do; `None` until something has happened. To be called again and again
@@ -200,6 +242,7 @@ impl<B: Buffer> Reconstruction<B> {
             Event::Computed(job) => self.computed(job, now),
             Event::Timer => self.timer(now),
             Event::Sent(packet) => self.sent(packet),
+            Event::Delivered(delivery) => self.delivered(delivery),
             Event::Acked { target, seqno } => self.acked(target, seqno),
             Event::TargetFailed { target, message } => {
                 self.fail_target(target, Reason::Target(message));
@@ -238,6 +281,7 @@ impl<B: Buffer> Reconstruction<B> {
             units: self.targets.iter().map(|target| target.unit).collect(),
             reading: self.totals.reading,
             computing: self.totals.computing,
+            delivered: self.totals.delivered,
         }
     }
 
@@ -331,7 +375,7 @@ impl<B> core::fmt::Debug for Reconstruction<B> {
         formatter
             .debug_struct("Reconstruction")
             .field("code", &self.code)
-            .field("next_offset", &self.next_offset)
+            .field("goal", &self.goal)
             .field("totals", &self.totals)
             .field("is_over", &self.is_over)
             .finish_non_exhaustive()

@@ -18,7 +18,8 @@
 //! ```text
 //!   Open ------> Opened | OpenFailed          Lend ----> Lent, as often as asked
 //!   Read ------> Read                         Compute -> Computed
-//!   Send ------> Sent, and Acked              FinishTarget, DropTarget, Close, Done: no answer
+//!   Send ------> Sent, and Acked              Deliver -> Delivered
+//!   FinishTarget, DropTarget, Close, Done: no answer
 //!   Cancel ----> nothing of its own: the open or read that it names is answered soon
 //! ```
 //!
@@ -113,12 +114,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod agreeing;
 mod buffer;
+mod choosing;
 mod computing;
 mod config;
 mod ending;
 mod event;
 mod failure;
+mod goal;
 mod job;
 mod machine;
 mod progress;
@@ -134,6 +138,7 @@ pub use buffer::{Buffer, SourceRead};
 pub use config::{Config, Hedging};
 pub use event::{Action, Event, ReadOutcome, Token};
 pub use failure::{Cause, Failure, Reason};
+pub use goal::Delivery;
 pub use job::Job;
 pub use machine::Reconstruction;
 pub use progress::Progress;

@@ -19,6 +19,8 @@ pub struct Progress {
     pub targets: Vec<TargetProgress>,
     /// The units that are rebuilt.
     pub units: Vec<usize>,
+    /// Bytes delivered, of ranges that are read.
+    pub delivered: u64,
     /// What reads took that completed, added up.
     pub reading: Duration,
     /// What jobs took from being given out to coming back, added up.

@@ -2,34 +2,22 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::Config;
-use crate::layout::Layout;
+use crate::layout::{AlignedRange, Layout};
 use crate::{ErasureCode, Error, MAX_UNITS, Result};
 
 /// Refuses lists that are wrong in themselves or do not give back the targets.
 pub(super) fn check(
     config: &Config,
     code: &Arc<dyn ErasureCode>,
-    layout: &dyn Layout,
+    layout: &impl Layout,
     sources: &[usize],
     targets: &[usize],
 ) -> Result<()> {
+    let is_live = check_sources(config, code, layout, sources)?;
     let units = code.total_units();
-    let counts = [
-        ("data units of the layout", code.data_units(), layout.data_units()),
-        ("parity units of the layout", code.parity_units(), layout.parity_units()),
-    ];
-    for (what, expected, got) in counts {
-        if expected != got {
-            return Err(Error::Count { what, expected, got });
-        }
-    }
-    check_code(config, code)?;
-    let mut is_live = [false; MAX_UNITS];
-    for &unit in sources {
-        *is_live.get_mut(unit).filter(|_| unit < units).ok_or(out_of_range(unit, units))? = true;
-    }
     let mut is_target = [false; MAX_UNITS];
     for &unit in targets {
         let named =
@@ -45,20 +33,83 @@ pub(super) fn check(
         .into_iter()
         .filter(|&unit| layout.unit_len(unit) > 0)
         .collect();
-    if wanted.is_empty() {
+    // More is never required than at the beginning.
+    check_enough(config, code, layout, &is_live, &wanted, 0)
+}
+
+/// Refuses ranges that do not lie within data units, or that cannot be given back.
+pub(super) fn check_ranges(
+    config: &Config,
+    code: &Arc<dyn ErasureCode>,
+    layout: &impl Layout,
+    sources: &[usize],
+    ranges: &[AlignedRange],
+) -> Result<()> {
+    let is_live = check_sources(config, code, layout, sources)?;
+    let data_units = code.data_units();
+    for AlignedRange { unit_range, units } in ranges {
+        let Range { start, end } = *unit_range;
+        if let Some(unit) = units.clone().find(|&unit| unit >= data_units) {
+            return Err(Error::NotADataUnit { unit, data_units });
+        }
+        for len in units.clone().map(|unit| layout.unit_len(unit)) {
+            if start > end || end > len {
+                return Err(Error::Range { start, end, len });
+            }
+        }
+        let lost: Vec<usize> = units.clone().filter(|&unit| !is_live[unit]).collect();
+        check_enough(config, code, layout, &is_live, &lost, start)?;
+    }
+    Ok(())
+}
+
+/// Which units are live.
+fn check_sources(
+    config: &Config,
+    code: &Arc<dyn ErasureCode>,
+    layout: &impl Layout,
+    sources: &[usize],
+) -> Result<[bool; MAX_UNITS]> {
+    let units = code.total_units();
+    let counts = [
+        ("data units of the layout", code.data_units(), layout.data_units()),
+        ("parity units of the layout", code.parity_units(), layout.parity_units()),
+    ];
+    for (what, expected, got) in counts {
+        if expected != got {
+            return Err(Error::Count { what, expected, got });
+        }
+    }
+    check_code(config, code)?;
+    let mut is_live = [false; MAX_UNITS];
+    for &unit in sources {
+        *is_live.get_mut(unit).filter(|_| unit < units).ok_or(out_of_range(unit, units))? = true;
+    }
+    Ok(is_live)
+}
+
+/// Refuses where the live units do not give back the bytes of `lost` from `offset` on.
+fn check_enough(
+    config: &Config,
+    code: &Arc<dyn ErasureCode>,
+    layout: &impl Layout,
+    is_live: &[bool; MAX_UNITS],
+    lost: &[usize],
+    offset: u64,
+) -> Result<()> {
+    if lost.is_empty() {
         return Ok(());
     }
-    // More is never required than at the beginning.
-    let is_zero = |unit: &usize| layout.known_zero(*unit, 0);
-    let live = (0..units).filter(|unit| is_live[*unit] && !is_zero(unit)).count();
-    let required = layout.required_units(0) + config.extra_sources;
+    let units = code.total_units();
+    let is_zero = |unit: usize| layout.known_zero(unit, offset);
+    let live = (0..units).filter(|&unit| is_live[unit] && !is_zero(unit)).count();
+    let required = layout.required_units(offset) + config.extra_sources;
     if code.mds().is_known() && live < required {
         return Err(Error::TooFewUnits { required, available: live });
     }
-    let available: Vec<usize> = (0..units)
-        .filter(|unit| (is_live[*unit] || is_zero(unit)) && !wanted.contains(unit))
-        .collect();
-    code.plan(&available, &wanted).map(|_| ())
+    let is_available = |unit: &usize| (is_live[*unit] || is_zero(*unit)) && !lost.contains(unit);
+    let available: Vec<usize> = (0..units).filter(is_available).collect();
+    code.plan(&available, lost).map(|_| ())
 }
 
 fn check_code(config: &Config, code: &Arc<dyn ErasureCode>) -> Result<()> {
@@ -81,7 +132,7 @@ fn out_of_range(unit: usize, units: usize) -> Error {
 }
 
 /// The units to be rebuilt: those named, or every one that is not live and has any bytes.
-pub(super) fn targets(layout: &dyn Layout, sources: &[usize], targets: &[usize]) -> Vec<usize> {
+pub(super) fn targets(layout: &impl Layout, sources: &[usize], targets: &[usize]) -> Vec<usize> {
     if !targets.is_empty() {
         return targets.to_vec();
     }

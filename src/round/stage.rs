@@ -4,15 +4,14 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::SourceRead;
+use super::goal::Span;
 
 /// One buffer's worth of every chosen source, at the same offset of each.
 #[derive(Debug)]
 pub(super) struct Round<B> {
     pub(super) number: u64,
-    /// First byte in the internal blocks.
-    pub(super) offset: u64,
-    /// Bytes; 0 as long as the length of chunks is not known.
-    pub(super) len: usize,
+    /// What it is to bring; no bytes as long as the length of chunks is not known.
+    pub(super) span: Span,
     pub(super) stage: Stage,
     /// Sources that are to be read, or are being opened or read, in the order of being chosen.
     pub(super) assigned: Vec<usize>,
@@ -40,11 +39,10 @@ pub(super) enum Stage {
 }
 
 impl<B> Round<B> {
-    pub(super) fn new(number: u64, offset: u64, len: usize, now: Duration) -> Self {
+    pub(super) fn new(number: u64, span: Span, now: Duration) -> Self {
         Self {
             number,
-            offset,
-            len,
+            span,
             stage: Stage::Reading,
             assigned: Vec::new(),
             slow: Vec::new(),

@@ -1,12 +1,13 @@
 //! What is to be rebuilt, from what, and what goes wrong with it.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 use restripe::gf8::Matrix;
-use restripe::layout::{ContiguousLayout, Layout, StripedLayout};
+use restripe::layout::{AlignedRange, ContiguousLayout, Layout, StripedLayout};
 use restripe::round::{Config, Hedging};
 use restripe::{ErasureCode, MatrixKind, ReedSolomon};
 
@@ -23,6 +24,8 @@ pub struct Scenario {
     pub blocks: Vec<Vec<u8>>,
     pub checksum: ChunkedChecksum,
     pub sources: Vec<SimSource>,
+    /// The range of the group that is read; none where units are rebuilt for targets.
+    pub range: Option<Range<u64>>,
     /// The units named as targets; none for all that are not live.
     pub targets: Vec<usize>,
     /// How each target behaves, in the order of the machine's targets.
@@ -184,6 +187,7 @@ impl Scenario {
             blocks,
             checksum: ChunkedChecksum::new(ChecksumKind::Crc32c, 512).unwrap(),
             sources: live.map(SimSource::good).collect(),
+            range: None,
             targets: lost.to_vec(),
             behaviours: vec![
                 SimTarget { latency: Duration::from_millis(1), fault: None };
@@ -204,8 +208,20 @@ impl Scenario {
         }
     }
 
+    /// The ranges of units that the range to be read is.
+    pub fn ranges(&self) -> Vec<AlignedRange> {
+        let Some(range) = &self.range else { return Vec::new() };
+        match &self.layout {
+            AnyLayout::Striped(layout) => layout.aligned_ranges(range.clone()).unwrap().collect(),
+            AnyLayout::Contiguous(_) => panic!("a range is read of a striped group"),
+        }
+    }
+
     /// The targets in the machine's order.
     pub fn target_units(&self) -> Vec<usize> {
+        if self.range.is_some() {
+            return Vec::new();
+        }
         if !self.targets.is_empty() {
             return self.targets.clone();
         }
@@ -241,6 +257,11 @@ impl Scenario {
         } else {
             let count = 1 + random.below(lost.len());
             scenario.targets = random.choose(lost, count);
+        }
+        let group_len = scenario.layout.group_len();
+        if matches!(scenario.layout, AnyLayout::Striped(_)) && random.below(4) == 0 {
+            let ends = [random.number(), random.number()].map(|end| end % (group_len + 1));
+            scenario.range = Some(ends[0].min(ends[1])..ends[0].max(ends[1]));
         }
         random.shuffle(&mut scenario.sources);
         for _ in 0..random.below(3) {
@@ -415,6 +436,7 @@ impl fmt::Debug for Scenario {
             .field("checksum", &self.checksum)
             .field("config", &self.config)
             .field("sources", &self.sources)
+            .field("range", &self.range)
             .field("targets", &self.targets)
             .field("behaviours", &self.behaviours)
             .field("cancel_at", &self.cancel_at)

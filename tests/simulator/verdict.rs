@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use restripe::layout::Layout;
-use restripe::round::{Action, Cause, Failure, Progress};
+use restripe::round::{Action, Cause, Delivery, Failure, Progress};
 
 use super::scenario::{Content, Scenario};
 use super::world::SimBuffer;
@@ -23,6 +23,8 @@ pub struct Report {
     /// Jobs that began while reads were out.
     pub overlaps: usize,
     pub ended_at: Duration,
+    /// What was delivered: (unit, offset, bytes, whether they were rebuilt).
+    pub delivered: Vec<(usize, u64, Vec<u8>, bool)>,
     /// All actions with their times, and the bytes in them, as one number each.
     pub trace: Vec<u64>,
 }
@@ -50,6 +52,11 @@ impl Report {
         }
     }
 
+    pub(super) fn deliver(&mut self, delivery: &Delivery<SimBuffer>) {
+        let bytes = delivery.data().to_vec();
+        self.delivered.push((delivery.unit(), delivery.offset(), bytes, delivery.is_rebuilt()));
+    }
+
     pub(super) fn note(&mut self, now: Duration, action: &Action<SimBuffer>) {
         let mut hasher = DefaultHasher::new();
         now.hash(&mut hasher);
@@ -60,6 +67,9 @@ impl Report {
             Action::Send(packet) => {
                 (2, packet.target(), packet.head()).hash(&mut hasher);
                 packet.data().for_each(|part| part.hash(&mut hasher));
+            }
+            Action::Deliver(delivery) => {
+                (4, delivery.unit(), delivery.offset(), delivery.data()).hash(&mut hasher);
             }
             Action::Compute(job) => (3, job.bytes()).hash(&mut hasher),
             other => format!("{other:?}").hash(&mut hasher),
@@ -84,6 +94,7 @@ pub fn check(scenario: &Scenario, report: &Report) {
         let right = &scenario.blocks[unit][..target.bytes.len()];
         assert!(!is_sound || target.bytes == right, "unit {unit} is not the lost one");
     }
+    check_delivered(scenario, report, outcome.is_ok(), is_sound);
     for (place, source) in scenario.sources.iter().enumerate() {
         let failed = match outcome {
             Ok(progress) => progress.sources[place].failure.clone(),
@@ -107,6 +118,8 @@ fn check_progress(scenario: &Scenario, report: &Report, progress: &Progress) {
     assert!(progress.hedges <= scenario.config.max_hedges);
     let units = scenario.target_units();
     let any = report.targets.iter().any(|target| target.is_finished);
+    let delivered: usize = report.delivered.iter().map(|(_, _, bytes, _)| bytes.len()).sum();
+    assert_eq!(progress.delivered, delivered as u64);
     assert!(any || units.is_empty(), "nothing is rebuilt");
     for (place, target) in report.targets.iter().enumerate() {
         let told = &progress.targets[place];
@@ -145,8 +158,35 @@ fn has_other_checksums(scenario: &Scenario) -> bool {
     scenario.sources.iter().any(|source| source.content == Content::OtherChecksums)
 }
 
+/// Every byte asked for is delivered once, in order within its unit, and no other.
+fn check_delivered(scenario: &Scenario, report: &Report, is_whole: bool, is_sound: bool) {
+    let ranges = scenario.ranges();
+    let mut missing: Vec<Vec<std::ops::Range<u64>>> = vec![Vec::new(); scenario.code.data_units()];
+    for range in ranges {
+        for unit in range.units {
+            missing[unit].push(range.unit_range.clone());
+        }
+    }
+    for (unit, offset, bytes, _) in &report.delivered {
+        let range = missing[*unit].first_mut().expect("bytes that nobody asked for");
+        assert_eq!(range.start, *offset, "order in unit {unit}");
+        range.start += bytes.len() as u64;
+        assert!(range.start <= range.end && !bytes.is_empty());
+        if range.is_empty() {
+            missing[*unit].remove(0);
+        }
+        let start = *offset as usize;
+        let right = &scenario.blocks[*unit][start..start + bytes.len()];
+        assert!(!is_sound || bytes == right, "unit {unit} from {offset} on");
+    }
+    assert!(!is_whole || missing.iter().all(Vec::is_empty), "not delivered: {missing:?}");
+}
+
 fn healthy_ones_suffice(scenario: &Scenario) -> bool {
     let (code, layout) = (&scenario.code, &scenario.layout);
+    if scenario.range.is_some() {
+        return healthy_ones_suffice_for_ranges(scenario);
+    }
     let is_healthy = |unit: usize| {
         scenario.sources.iter().any(|source| source.unit == unit && source.is_healthy())
     };
@@ -159,4 +199,21 @@ fn healthy_ones_suffice(scenario: &Scenario) -> bool {
     let extra = scenario.config.extra_sources;
     let enough = extra == 0 || available.len() >= code.data_units() + extra;
     enough && code.plan(&available, &wanted).is_ok()
+}
+
+fn healthy_ones_suffice_for_ranges(scenario: &Scenario) -> bool {
+    let (code, layout) = (&scenario.code, &scenario.layout);
+    let extra = scenario.config.extra_sources;
+    let is_healthy = |unit: usize| {
+        scenario.sources.iter().any(|source| source.unit == unit && source.is_healthy())
+    };
+    scenario.ranges().iter().all(|range| {
+        let is_zero = |unit: usize| layout.known_zero(unit, range.unit_range.start);
+        let available: Vec<usize> =
+            (0..code.total_units()).filter(|&unit| is_zero(unit) || is_healthy(unit)).collect();
+        let lost: Vec<usize> =
+            range.units.clone().filter(|unit| !available.contains(unit)).collect();
+        let enough = extra == 0 || available.len() >= code.data_units() + extra;
+        enough && code.plan(&available, &lost).is_ok()
+    })
 }

@@ -9,7 +9,7 @@ use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 use restripe::hdfs::{Accepted, PacketSequence};
 use restripe::layout::Layout;
 use restripe::round::{
-    Action, Event, Job, OutgoingPacket, ReadOutcome, Reconstruction, SourceRead, Token,
+    Action, Delivery, Event, Job, OutgoingPacket, ReadOutcome, Reconstruction, SourceRead, Token,
 };
 
 use super::scenario::{AfterCancel, Content, Open, ReadFault, Scenario, SimSource, TargetFault};
@@ -54,6 +54,7 @@ enum Due {
     Lent(SimBuffer),
     Computed(Box<Job<SimBuffer>>),
     Sent(OutgoingPacket<SimBuffer>),
+    Delivered(Delivery<SimBuffer>),
     Acked(usize, i64),
     TargetFails(usize),
     Cancel,
@@ -126,14 +127,13 @@ pub struct World<'a> {
 impl<'a> World<'a> {
     pub fn new(scenario: &'a Scenario) -> Self {
         let units: Vec<usize> = scenario.sources.iter().map(|source| source.unit).collect();
-        let machine = Reconstruction::new(
-            scenario.config.clone(),
-            Arc::clone(&scenario.code),
-            scenario.layout.clone(),
-            &units,
-            &scenario.targets,
-            Duration::ZERO,
-        );
+        let (config, code) = (scenario.config.clone(), Arc::clone(&scenario.code));
+        let (layout, now) = (scenario.layout.clone(), Duration::ZERO);
+        let machine = if scenario.range.is_some() {
+            Reconstruction::of_ranges(config, code, layout, &units, scenario.ranges(), now)
+        } else {
+            Reconstruction::new(config, code, layout, &units, &scenario.targets, now)
+        };
         let machine = machine.unwrap_or_else(|error| panic!("refused: {error}"));
         let target_units: Vec<usize> = machine.target_units().collect();
         assert_eq!(target_units, scenario.target_units(), "targets");
@@ -240,6 +240,7 @@ impl<'a> World<'a> {
                 Event::Computed(*job)
             }
             Due::Sent(packet) => Event::Sent(packet),
+            Due::Delivered(delivery) => Event::Delivered(delivery),
             Due::Acked(target, seqno) => {
                 self.receivers[target].unacked -= 1;
                 Event::Acked { target, seqno }
@@ -274,6 +275,11 @@ impl<'a> World<'a> {
                     self.after(self.scenario.job_time, Due::Computed(Box::new(job)));
                 }
                 Action::Send(packet) => self.send(packet),
+                Action::Deliver(delivery) => {
+                    self.report.deliver(&delivery);
+                    let delay = Duration::from_micros(self.random.number() % 3000);
+                    self.after(delay, Due::Delivered(delivery));
+                }
                 Action::FinishTarget { target } => {
                     let receiver = &mut self.receivers[target];
                     assert!(!std::mem::replace(&mut receiver.is_over, true), "finished twice");

@@ -1,0 +1,197 @@
+//! What is to be brought: whole units for targets, or ranges of units for a reader; and the next
+//! round's share of it.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::buffer::{Buffer, Lent};
+use super::stage::Round;
+use super::{Reconstruction, target};
+use crate::layout::AlignedRange;
+
+#[derive(Debug)]
+pub(super) enum Goal {
+    /// Every byte of the live targets; the offset at which the next round begins.
+    Targets(u64),
+    /// Bytes for whoever reads.
+    Ranges(Ranges),
+}
+
+/// Ranges of data units that are to be delivered, lost or not.
+#[derive(Debug)]
+pub(super) struct Ranges {
+    pub(super) list: Vec<AlignedRange>,
+    /// The range that the next round is of, and where in it that begins.
+    current: usize,
+    next: u64,
+    /// Buffers that were delivered and are not back.
+    pub(super) held: usize,
+}
+
+/// What one round is to bring.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    /// First byte that is read of each unit: the start of a chunk.
+    pub(super) offset: u64,
+    /// Bytes of it that nobody asked for.
+    pub(super) skip: usize,
+    /// Bytes, those among them.
+    pub(super) len: usize,
+    /// The data units to be delivered; none where it is for targets.
+    pub(super) units: Range<usize>,
+}
+
+/// A run of bytes of one data unit: taken out of [`Action::Deliver`](super::Action::Deliver),
+/// brought back with [`Event::Delivered`](super::Event::Delivered).
+#[derive(Debug)]
+#[must_use = "it comes back with Event::Delivered"]
+pub struct Delivery<B> {
+    pub(super) unit: usize,
+    pub(super) offset: u64,
+    pub(super) is_rebuilt: bool,
+    pub(super) buffer: Lent<B>,
+    pub(super) range: Range<usize>,
+}
+
+impl<B: Buffer> Delivery<B> {
+    /// The data unit that the bytes are of.
+    #[must_use]
+    pub fn unit(&self) -> usize {
+        self.unit
+    }
+
+    /// Where in the unit they begin.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Whether they were computed from other units, and not read.
+    #[must_use]
+    pub fn is_rebuilt(&self) -> bool {
+        self.is_rebuilt
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        self.buffer.bytes(self.range.clone())
+    }
+}
+
+impl Span {
+    /// The first byte that was asked for.
+    pub(super) fn start(&self) -> u64 {
+        self.offset + self.skip as u64
+    }
+}
+
+impl Ranges {
+    pub(super) fn new(ranges: impl IntoIterator<Item = AlignedRange>) -> Self {
+        let list: Vec<AlignedRange> =
+            ranges.into_iter().filter(|range| !range.unit_range.is_empty()).collect();
+        let next = list.first().map_or(0, |range| range.unit_range.start);
+        Self { list, current: 0, next, held: 0 }
+    }
+
+    /// Units that any one range touches, at the most.
+    pub(super) fn widest(&self) -> usize {
+        self.list.iter().map(|range| range.units.len()).max().unwrap_or(0)
+    }
+
+    /// The longest range, with the beginning of its first chunk.
+    fn longest(&self, chunk: u64) -> u64 {
+        let len = |range: &AlignedRange| {
+            range.unit_range.end - range.unit_range.start + range.unit_range.start % chunk
+        };
+        self.list.iter().map(len).max().unwrap_or(0)
+    }
+
+    fn next_span(&self, chunk: usize, round_len: usize) -> Option<Span> {
+        let range = self.list.get(self.current)?;
+        let skip = self.next % chunk as u64;
+        let offset = self.next - skip;
+        let rest = usize::try_from(range.unit_range.end - offset).unwrap_or(usize::MAX);
+        Some(Span {
+            offset,
+            // Less than a chunk.
+            skip: skip as usize,
+            len: rest.min(round_len),
+            units: range.units.clone(),
+        })
+    }
+
+    fn pass(&mut self, span: &Span) {
+        self.next = span.offset + span.len as u64;
+        let is_over = |range: &AlignedRange| self.next >= range.unit_range.end;
+        if self.list.get(self.current).is_some_and(is_over) {
+            self.current += 1;
+            self.next = self.list.get(self.current).map_or(0, |range| range.unit_range.start);
+        }
+    }
+}
+
+impl<B: Buffer> Reconstruction<B> {
+    /// The longest live target's length.
+    pub(super) fn end_of_targets(&self) -> u64 {
+        let live = self.targets.iter().filter(|target| target.is_live());
+        live.map(|target| target.len).max().unwrap_or(0)
+    }
+
+    /// The most bytes of a unit that any round could be of.
+    pub(super) fn longest_round(&self, chunk: usize) -> u64 {
+        match &self.goal {
+            Goal::Targets(_) => self.end_of_targets(),
+            Goal::Ranges(ranges) => ranges.longest(chunk as u64),
+        }
+    }
+
+    /// What the next round is to bring; `None` after the last.
+    pub(super) fn next_span(&self, chunk: usize, round_len: usize) -> Option<Span> {
+        match &self.goal {
+            Goal::Targets(next) => {
+                let rest = self.end_of_targets().checked_sub(*next).filter(|&rest| rest > 0)?;
+                let len = usize::try_from(rest).unwrap_or(usize::MAX).min(round_len);
+                Some(Span { offset: *next, len, ..Span::default() })
+            }
+            Goal::Ranges(ranges) => ranges.next_span(chunk, round_len),
+        }
+    }
+
+    /// Goes on behind a span.
+    pub(super) fn pass(&mut self, span: &Span) {
+        match &mut self.goal {
+            Goal::Targets(next) => *next = span.offset + span.len as u64,
+            Goal::Ranges(ranges) => ranges.pass(span),
+        }
+    }
+
+    /// The units whose bytes a round is to bring: those of live targets that are not over, or
+    /// those of its range.
+    pub(super) fn wanted(&self, span: &Span) -> Vec<usize> {
+        if !span.units.is_empty() {
+            return span.units.clone().collect();
+        }
+        let needing = self.targets.iter().filter(|target| target.needs(span.offset));
+        needing.map(|target| target.unit).collect()
+    }
+
+    /// Whether no live target needs a round any more.
+    pub(super) fn is_needless(&self, round: &Round<B>) -> bool {
+        match self.goal {
+            Goal::Targets(_) => round.span.offset >= self.end_of_targets(),
+            Goal::Ranges(_) => false,
+        }
+    }
+
+    /// Buffers that results may take: computed into, on their way, waiting.
+    pub(super) fn buffers_for_results(&self) -> usize {
+        match &self.goal {
+            Goal::Targets(_) => target::MAX_HELD * self.targets.len(),
+            Goal::Ranges(ranges) => (1 + MAX_DELIVERED) * ranges.widest(),
+        }
+    }
+}
+
+/// Rounds whose buffers a reader may hold.
+pub(super) const MAX_DELIVERED: usize = 3;
