@@ -55,6 +55,15 @@ impl Connection {
         Ok(Self { stream, peer, timeout, ahead: Vec::new() })
     }
 
+    /// The socket, for another thread.
+    pub(super) fn socket(&self) -> Result<TcpStream> {
+        self.stream.try_clone().map_err(|source| Error::PeerGone {
+            peer: self.peer.clone(),
+            during: "the connection",
+            source,
+        })
+    }
+
     pub(super) fn peer(&self) -> &str {
         &self.peer
     }

@@ -7,6 +7,7 @@
 //! | [`BlockReceiver`] | packets into a replica that gets its name last |
 //! | [`BlockServer`] | a store behind READ_BLOCK and WRITE_BLOCK |
 //! | [`BlockReader`], [`BlockWriter`] | a block read from or written to a datanode |
+//! | [`Rebuilder`] | lost blocks of striped groups rebuilt from files and datanodes, to files and datanodes |
 //! | [`Throttler`] | a limit on bytes per second |
 //!
 //! All of it blocks the thread that calls it, and all of it in bounded time: a peer that stalls,
@@ -27,6 +28,7 @@ mod connection;
 mod error;
 mod file;
 mod output;
+mod rebuild;
 mod receiver;
 mod replica;
 mod sender;
@@ -38,6 +40,7 @@ mod throttle;
 pub use client::{BlockReader, BlockWriter};
 pub use error::{Error, Result};
 pub use output::{PacketOutput, Plain};
+pub use rebuild::{BlockSource, BlockTarget, Limits, Rebuild, RebuildError, Rebuilder};
 pub use receiver::BlockReceiver;
 pub use replica::Replica;
 pub use sender::{BlockSender, Corrupt, SendOptions, Sent, Way};

@@ -1,6 +1,7 @@
 //! A limit on bytes per second, shared by whoever sends or receives under it.
 
 use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ const BURST: Duration = Duration::from_millis(100);
 /// ```
 #[derive(Debug)]
 pub struct Throttler {
-    bytes_per_second: NonZeroU64,
+    bytes_per_second: AtomicU64,
     /// When everything paid so far will have been earned.
     earned: Mutex<Option<Instant>>,
 }
@@ -28,13 +29,18 @@ impl Throttler {
     /// A limit of so many bytes per second.
     #[must_use]
     pub fn new(bytes_per_second: NonZeroU64) -> Self {
-        Self { bytes_per_second, earned: Mutex::new(None) }
+        Self { bytes_per_second: AtomicU64::new(bytes_per_second.get()), earned: Mutex::new(None) }
     }
 
     /// The limit.
     #[must_use]
     pub fn bytes_per_second(&self) -> NonZeroU64 {
-        self.bytes_per_second
+        NonZeroU64::new(self.bytes_per_second.load(Ordering::Relaxed)).unwrap_or(NonZeroU64::MIN)
+    }
+
+    /// Changes the limit, for what is paid from now on.
+    pub fn set_bytes_per_second(&self, bytes_per_second: NonZeroU64) {
+        self.bytes_per_second.store(bytes_per_second.get(), Ordering::Relaxed);
     }
 
     /// Accounts for `bytes` and sleeps as long as is needed to keep to the limit.
@@ -48,7 +54,7 @@ impl Throttler {
     /// Accounts for `bytes` used at `now`, and says how long to wait before using more.
     fn delay(&self, now: Instant, bytes: u64) -> Duration {
         let nanoseconds =
-            u128::from(bytes) * 1_000_000_000 / u128::from(self.bytes_per_second.get());
+            u128::from(bytes) * 1_000_000_000 / u128::from(self.bytes_per_second().get());
         let price = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
         // A number, valid whatever a thread that panicked was about to do.
         let mut earned = self.earned.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,6 +105,16 @@ mod tests {
         throttler.delay(now, 100_000);
         assert_eq!(throttler.delay(now, 1_000_000), Duration::from_secs(1));
         assert_eq!(throttler.delay(now, 1_000_000), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn the_limit_can_be_changed_while_it_is_used() {
+        let throttler = throttler();
+        let now = Instant::now();
+        throttler.delay(now, 100_000);
+        throttler.set_bytes_per_second(NonZeroU64::new(100_000).unwrap());
+        assert_eq!(throttler.bytes_per_second().get(), 100_000);
+        assert_eq!(throttler.delay(now, 100_000), Duration::from_secs(1));
     }
 
     #[test]

@@ -270,6 +270,13 @@ impl<B: Buffer> Reconstruction<B> {
         self.pool.drain(..).filter_map(Lent::into_buffer).collect()
     }
 
+    /// The checksums that most sources have, and that packets come with, once enough have been
+    /// opened.
+    #[must_use]
+    pub fn checksum(&self) -> Option<ChunkedChecksum> {
+        self.agreed.map(|agreed| agreed.checksum)
+    }
+
     /// How far it has come; can be asked at any time.
     #[must_use]
     pub fn progress(&self) -> Progress {

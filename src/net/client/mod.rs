@@ -8,9 +8,11 @@ use super::connection::Connection;
 use super::{Error, Result};
 use crate::hdfs::{BlockOpResponse, Status};
 
+mod packets;
 mod reader;
 mod writer;
 
+pub(super) use packets::{Acknowledgements, Packets};
 pub use reader::BlockReader;
 pub use writer::BlockWriter;
 

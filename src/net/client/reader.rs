@@ -1,14 +1,14 @@
 //! A block, or a range of one, read from a datanode.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::{answer, connect};
 use crate::checksum::{ChecksumKind, ChunkedChecksum};
 use crate::hdfs::{
-    Accepted, BlockId, BlockOpResponse, ClientReadStatus, Message as _, Operation, PacketReader,
-    PacketSequence, ReadBlock, Status,
+    Accepted, BlockId, BlockOpResponse, ClientReadStatus, Message as _, Operation, Packet,
+    PacketReader, PacketSequence, ReadBlock, Status,
 };
 use crate::net::connection::Connection;
 use crate::net::{Error, Result};
@@ -41,6 +41,8 @@ pub struct BlockReader {
     position: u64,
     /// End of what was asked for; without one, what there is.
     end: Option<u64>,
+    /// Whether data is held against its checksums here, and not by whoever takes it.
+    verifies: bool,
 }
 
 impl BlockReader {
@@ -75,7 +77,28 @@ impl BlockReader {
             sequence: PacketSequence::of_read(info.checksum, info.chunk_offset),
             position: read.offset,
             end: has_end.then(|| read.offset.saturating_add(read.len)),
+            verifies: true,
         })
+    }
+
+    /// As [`open`](Self::open), for whoever verifies the data itself: see
+    /// [`packet`](Self::packet).
+    pub(in crate::net) fn open_unverified(
+        address: SocketAddr,
+        read: &ReadBlock,
+        timeout: Duration,
+    ) -> Result<Self> {
+        Ok(Self { verifies: false, ..Self::open(address, read, timeout)? })
+    }
+
+    /// The packet that the data given last is of, with its checksums.
+    pub(in crate::net) fn packet(&self) -> Option<Packet<'_>> {
+        self.packets.packet()
+    }
+
+    /// The socket, for another thread to shut it down by.
+    pub(in crate::net) fn socket(&self) -> Result<TcpStream> {
+        self.connection.socket()
     }
 
     /// The checksums that the data comes with.
@@ -139,7 +162,7 @@ impl BlockReader {
                 return Err(order("offset as the last packet", got, expected));
             }
             self.connection.unread(self.packets.rest());
-            let verified = self.checksum.kind() != ChecksumKind::Null;
+            let verified = self.verifies && self.checksum.kind() != ChecksumKind::Null;
             let status = if verified { Status::ChecksumOk } else { Status::Success };
             // All data is here and good. A datanode that went away does not change that.
             let _ = self.connection.send(&[&ClientReadStatus { status }.to_wire()]);
@@ -148,9 +171,11 @@ impl BlockReader {
         if let Some(end) = self.end.filter(|&end| start >= end) {
             return Err(order("offset after all that was asked for", start, end));
         }
-        self.checksum
-            .verify(packet.data, packet.checksums)
-            .map_err(|error| Error::of_checksum(self.block, start, error))?;
+        if self.verifies {
+            self.checksum
+                .verify(packet.data, packet.checksums)
+                .map_err(|error| Error::of_checksum(self.block, start, error))?;
+        }
         Ok(self.sequence.end() > self.position)
     }
 }

@@ -1,0 +1,109 @@
+//! So many tasks at a time and so many bytes of buffers, given to those first who need them most.
+
+use std::collections::BTreeSet;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// An amount that is lent out; whoever asks for more than is left waits.
+#[derive(Debug)]
+pub(super) struct Budget {
+    state: Mutex<State>,
+    changed: Condvar,
+    all: u64,
+}
+
+#[derive(Debug)]
+struct State {
+    left: u64,
+    next_ticket: u64,
+    /// Those who wait: the most urgent first, of equally urgent ones whoever came first.
+    waiting: BTreeSet<(usize, u64)>,
+}
+
+/// What was lent; given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Share<'a> {
+    budget: &'a Budget,
+    amount: u64,
+}
+
+impl Budget {
+    pub(super) fn new(all: u64) -> Self {
+        let state = State { left: all, next_ticket: 0, waiting: BTreeSet::new() };
+        Self { state: Mutex::new(state), changed: Condvar::new(), all }
+    }
+
+    /// Waits for an amount; the lower the number, the more urgent. More than there is at all is
+    /// lent when nothing else is.
+    pub(super) fn take(&self, amount: u64, urgency: usize) -> Share<'_> {
+        let amount = amount.min(self.all);
+        let mut state = self.lock();
+        let place = (urgency, state.next_ticket);
+        state.next_ticket += 1;
+        state.waiting.insert(place);
+        while state.left < amount || state.waiting.first() != Some(&place) {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.waiting.remove(&place);
+        state.left -= amount;
+        drop(state);
+        // There may be enough left for the next one.
+        self.changed.notify_all();
+        Share { budget: self, amount }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics half-way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        self.budget.lock().left += self.amount;
+        self.budget.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+    use std::vec::Vec;
+
+    #[test]
+    fn the_most_urgent_comes_first_and_nobody_gets_more_than_is_left() {
+        let budget = Arc::new(Budget::new(10));
+        let first = budget.take(8, 5);
+        let (order, arrived) = mpsc::channel();
+        let mut threads = Vec::new();
+        for (urgency, amount) in [(3, 6), (1, 10), (2, 2)] {
+            let (shared, order) = (Arc::clone(&budget), order.clone());
+            threads.push(thread::spawn(move || {
+                let share = shared.take(amount, urgency);
+                order.send(urgency).unwrap();
+                drop(share);
+            }));
+            // One after the other into the queue.
+            while budget.lock().waiting.len() < threads.len() {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        // There are two left, but the most urgent one needs ten.
+        assert!(arrived.recv_timeout(Duration::from_millis(30)).is_err());
+        drop(first);
+        let first_two = [arrived.recv().unwrap(), arrived.recv().unwrap()];
+        assert_eq!(first_two[0], 1);
+        assert_eq!(first_two[1] + arrived.recv().unwrap(), 5);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(budget.lock().left, 10);
+    }
+
+    #[test]
+    fn more_than_there_is_is_lent_alone() {
+        let budget = Budget::new(10);
+        assert_eq!(budget.take(50, 0).amount, 10);
+    }
+}

@@ -1,0 +1,12 @@
+//! The driver of [`round`](crate::round) over files and datanodes: threads shared by many
+//! reconstructions, and bounds on all that they use.
+
+mod budget;
+mod rebuilder;
+mod source;
+mod target;
+mod workers;
+
+pub use rebuilder::{Limits, Rebuild, RebuildError, Rebuilder};
+pub use source::BlockSource;
+pub use target::BlockTarget;

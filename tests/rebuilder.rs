@@ -1,0 +1,268 @@
+//! Lost blocks rebuilt by threads: from files and datanodes, to folders and datanodes, with
+//! peers that stall, and within limits.
+#![cfg(all(feature = "net", unix))]
+
+mod common;
+mod oracle;
+#[path = "common/replicas.rs"]
+mod replicas;
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use oracle::{Random, group};
+use replicas::{Folder, STAMP, crc32c};
+use restripe::Error;
+use restripe::hdfs::{BlockId, ExtendedBlock, ReadBlock, WriteBlock};
+use restripe::layout::{Layout, Policy, StripedLayout};
+use restripe::net::{
+    BlockServer, BlockSource, BlockTarget, Limits, Rebuild, RebuildError, Rebuilder, RunningServer,
+    ServerOptions,
+};
+use restripe::round::{Cause, Config, Hedging, Reason};
+
+const GROUP: i64 = -9_223_372_036_854_775_792;
+
+fn id(unit: usize) -> BlockId {
+    BlockId(GROUP + unit as i64)
+}
+
+/// A group whose live blocks are in one folder, with a server; the rebuilt ones go to another.
+struct Setting {
+    policy: Policy,
+    layout: StripedLayout,
+    blocks: Vec<Vec<u8>>,
+    lost: Vec<usize>,
+    live: Folder,
+    rebuilt: Folder,
+}
+
+impl Setting {
+    fn new(policy: &str, len: u64, lost: &[usize]) -> Self {
+        let policy: Policy = policy.parse().unwrap();
+        let layout = policy.group(len);
+        let lens: Vec<usize> =
+            (0..policy.data_units()).map(|unit| layout.unit_len(unit) as usize).collect();
+        let blocks = group(&policy.code().unwrap(), &lens, &mut Random(len));
+        let live = Folder::new();
+        for (unit, block) in blocks.iter().enumerate() {
+            if !lost.contains(&unit) && !block.is_empty() {
+                live.add(id(unit), crc32c(512), block);
+            }
+        }
+        Self { policy, layout, blocks, lost: lost.to_vec(), live, rebuilt: Folder::new() }
+    }
+
+    fn live_units(&self) -> impl Iterator<Item = usize> {
+        (0..self.blocks.len())
+            .filter(|unit| !self.lost.contains(unit) && !self.blocks[*unit].is_empty())
+    }
+
+    fn files(&self, unit: usize) -> (usize, BlockSource) {
+        let source = BlockSource::Files {
+            id: id(unit),
+            generation_stamp: STAMP,
+            data: self.live.data_path(id(unit)),
+            meta: self.live.meta_path(id(unit)),
+        };
+        (unit, source)
+    }
+
+    fn at(&self, unit: usize, address: SocketAddr) -> (usize, BlockSource) {
+        let read = ReadBlock::new(self.block(unit), "test", 0, 0);
+        (unit, BlockSource::Datanode { address, read })
+    }
+
+    fn block(&self, unit: usize) -> ExtendedBlock {
+        let len = self.layout.unit_len(unit);
+        ExtendedBlock { pool_id: "BP-1".into(), id: id(unit), generation_stamp: STAMP, len }
+    }
+
+    /// From files to files.
+    fn rebuild(&self) -> Rebuild<StripedLayout> {
+        let store = self.rebuilt.writable();
+        let targets = self.lost.iter().map(|&unit| {
+            let store = store.clone();
+            (unit, BlockTarget::Folder { store, id: id(unit), generation_stamp: STAMP })
+        });
+        self.rebuild_to(targets.collect())
+    }
+
+    fn rebuild_to(&self, targets: Vec<(usize, BlockTarget)>) -> Rebuild<StripedLayout> {
+        let mut config = Config::new(7);
+        config.open_timeout = Duration::from_secs(20);
+        config.read_timeout = Duration::from_secs(20);
+        config.ack_timeout = Duration::from_secs(20);
+        Rebuild {
+            config,
+            code: Arc::new(self.policy.code().unwrap()),
+            layout: self.layout,
+            sources: self.live_units().map(|unit| self.files(unit)).collect(),
+            targets,
+        }
+    }
+
+    /// What lies in the folder of rebuilt blocks is what was lost, checksums included.
+    fn check(&self) {
+        for &unit in &self.lost {
+            let data = fs::read(self.rebuilt.data_path(id(unit))).unwrap();
+            assert!(data == self.blocks[unit], "unit {unit}");
+            let meta = fs::read(self.rebuilt.meta_path(id(unit))).unwrap();
+            let expected = Folder::new();
+            expected.add(id(unit), crc32c(512), &data);
+            assert!(meta == fs::read(expected.meta_path(id(unit))).unwrap(), "unit {unit}");
+        }
+        assert_eq!(self.rebuilt.names().len(), 2 * self.lost.len());
+    }
+}
+
+fn server(store: restripe::net::BlockStore) -> RunningServer {
+    BlockServer::bind("127.0.0.1:0".parse().unwrap(), store, ServerOptions::default())
+        .unwrap()
+        .start()
+        .unwrap()
+}
+
+fn rebuilder() -> Rebuilder {
+    Rebuilder::new(&Limits::default())
+}
+
+#[test]
+fn from_files_to_a_folder() {
+    for (len, lost) in [(3_000_000, vec![1, 7]), (700_000, vec![0]), (10, vec![6, 0, 8])] {
+        let setting = Setting::new("RS-6-3-64k", len, &lost);
+        let summary = rebuilder().run(setting.rebuild(), |_| true).unwrap();
+        assert!(summary.targets.iter().all(|target| target.is_rebuilt));
+        setting.check();
+    }
+}
+
+#[test]
+fn from_datanodes_to_a_datanode() {
+    let setting = Setting::new("RS-6-3-64k", 3_000_000, &[1, 7]);
+    let from = server(setting.live.store());
+    let to = server(setting.rebuilt.writable());
+    let targets = setting.lost.iter().map(|&unit| {
+        let write = WriteBlock::create(setting.block(unit), "test", crc32c(512));
+        (unit, BlockTarget::Datanode { address: to.address(), write: Box::new(write) })
+    });
+    let mut rebuild = setting.rebuild_to(targets.collect());
+    rebuild.sources = setting.live_units().map(|unit| setting.at(unit, from.address())).collect();
+    let summary = rebuilder().run(rebuild, |_| true).unwrap();
+    assert!(summary.targets.iter().all(|target| target.is_rebuilt));
+    assert!(summary.sources.iter().all(|source| source.failure.is_none()));
+    setting.check();
+}
+
+#[test]
+fn damaged_and_missing_and_short_files_are_read_around() {
+    let setting = Setting::new("RS-6-3-64k", 2_000_000, &[2]);
+    Folder::damage(setting.live.data_path(id(0)), 100_000);
+    fs::remove_file(setting.live.meta_path(id(4))).unwrap();
+    let summary = rebuilder().run(setting.rebuild(), |_| true).unwrap();
+    let failed = |place: usize| summary.sources[place].failure.clone();
+    assert!(matches!(failed(0), Some(Reason::Corrupt { offset, .. }) if offset == 99_840));
+    assert!(matches!(failed(3), Some(Reason::Open(_))));
+    setting.check();
+    // One more is one too many.
+    let setting = Setting::new("RS-6-3-64k", 2_000_000, &[2]);
+    for unit in [0, 1, 3] {
+        Folder::damage(setting.live.data_path(id(unit)), 70_000);
+    }
+    let failed = rebuilder().run(setting.rebuild(), |_| true).unwrap_err();
+    let RebuildError::Failed(failure) = failed else { panic!("{failed}") };
+    assert!(matches!(failure.cause, Cause::TooFewSources { offset: 65_536, required: 6 }));
+    assert_eq!(setting.rebuilt.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_datanode_that_says_nothing_gets_company_and_holds_nobody_up() {
+    let setting = Setting::new("RS-6-3-64k", 2_000_000, &[2]);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let mut rebuild = setting.rebuild();
+    rebuild.config.hedging = Hedging::After(Duration::from_millis(50));
+    rebuild.sources[1] = setting.at(1, address);
+    let begun = Instant::now();
+    let summary = rebuilder().run(rebuild, |_| true).unwrap();
+    assert_eq!(summary.hedges, 1);
+    // The open that was given up has 20 s; nobody waits for it.
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    setting.check();
+}
+
+#[test]
+fn a_target_that_is_there_already_or_refuses_fails_alone() {
+    let setting = Setting::new("RS-6-3-64k", 2_000_000, &[2, 7]);
+    setting.rebuilt.add(id(7), crc32c(512), b"older");
+    let summary = rebuilder().run(setting.rebuild(), |_| true).unwrap();
+    assert!(summary.targets[0].is_rebuilt && !summary.targets[1].is_rebuilt);
+    assert!(summary.targets[1].failure.as_ref().unwrap().to_string().contains("already in"));
+    assert_eq!(fs::read(setting.rebuilt.data_path(id(7))).unwrap(), b"older");
+}
+
+#[test]
+fn cancelled_it_leaves_nothing_behind() {
+    let setting = Setting::new("RS-6-3-64k", 4_000_000, &[2]);
+    let mut limits = Limits::default();
+    limits.read_rate = NonZeroU64::new(1_000_000);
+    let failed = Rebuilder::new(&limits).run(setting.rebuild(), |_| false).unwrap_err();
+    let RebuildError::Failed(failure) = failed else { panic!("{failed}") };
+    assert_eq!(failure.cause, Cause::Cancelled);
+    assert_eq!(setting.rebuilt.names(), Vec::<String>::new());
+}
+
+#[test]
+fn many_groups_share_threads_memory_and_rates() {
+    let mut limits = Limits::default();
+    (limits.running, limits.io_threads, limits.computing_threads) = (3, 8, 2);
+    limits.bytes = 3 << 20;
+    limits.read_rate = NonZeroU64::new(1_000_000);
+    let rebuilder = Rebuilder::new(&limits);
+    // No limit after all, before anything has begun.
+    rebuilder.set_read_rate(None);
+    rebuilder.set_write_rate(NonZeroU64::new(50_000_000));
+    let groups: Vec<_> = (0..12)
+        .map(|number| {
+            let rebuilder = rebuilder.clone();
+            thread::spawn(move || {
+                let lost = [number % 9, (number + 4) % 9];
+                let setting = Setting::new("RS-6-3-64k", 900_000 + number as u64, &lost);
+                rebuilder.run(setting.rebuild(), |_| true).unwrap();
+                setting.check();
+            })
+        })
+        .collect();
+    groups.into_iter().for_each(|group| group.join().unwrap());
+}
+
+#[test]
+fn a_rate_is_kept() {
+    let setting = Setting::new("RS-3-2-64k", 600_000, &[0]);
+    let mut limits = Limits::default();
+    limits.write_rate = NonZeroU64::new(400_000);
+    let begun = Instant::now();
+    Rebuilder::new(&limits).run(setting.rebuild(), |_| true).unwrap();
+    // 200,000 bytes, of which a tenth of a second's worth goes at once.
+    assert!(begun.elapsed() > Duration::from_millis(350), "{:?}", begun.elapsed());
+    setting.check();
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_before_anything_is_opened() {
+    let setting = Setting::new("RS-6-3-64k", 2_000_000, &[2]);
+    let mut rebuild = setting.rebuild();
+    rebuild.sources.truncate(5);
+    let refused = rebuilder().run(rebuild, |_| true).unwrap_err();
+    assert!(matches!(
+        refused,
+        RebuildError::Refused(Error::TooFewUnits { required: 6, available: 5 })
+    ));
+    let mut rebuild = setting.rebuild();
+    rebuild.targets.clear();
+    assert!(matches!(rebuilder().run(rebuild, |_| true), Err(RebuildError::Refused(_))));
+}
