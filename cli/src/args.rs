@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use restripe::MatrixKind;
 use restripe::layout::Policy;
 
+use crate::block_place::UnitPlace;
 use crate::block_version::BlockVersion;
 use crate::exit::exit_table;
 use crate::range::ByteRange;
@@ -83,6 +84,8 @@ pub enum Command {
     Serve(Serve),
     /// Read a block from a datanode or from `restripe serve`
     Fetch(Fetch),
+    /// Rebuild lost blocks of one striped group from blocks that are left
+    Reconstruct(Reconstruct),
     /// Show the CPU, the kernels that it can run and the one chosen; or compare policies
     Info(Info),
     /// Print the parity rows of a generator matrix
@@ -427,6 +430,65 @@ pub struct Info {
     /// Compare this policy with those built in
     #[arg(long, value_name = "POLICY")]
     pub policy: Option<Policy>,
+}
+
+/// `restripe reconstruct`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example: unit 2 of an RS-3-2 group, from two files and a datanode, and to another datanode:
+  restripe reconstruct --policy RS-3-2-1024k --length 300000000 \\
+    --source 0=data/blk_-9223372036854775792 --source 1=data/blk_-9223372036854775791 \\
+    --source 4=10.0.0.5:9866/blk_-9223372036854775788_1001 \\
+    --target 2=10.0.0.9:9866/blk_-9223372036854775790_1001
+
+Data units are counted from 0, parity units follow them. More sources than are needed are asked
+only where one fails or is slow. Every source is verified by its checksums, what is computed by a
+second computation; a target counts as rebuilt when it has acknowledged everything.")]
+pub struct Reconstruct {
+    /// Erasure-coding policy, e.g. RS-6-3-1024k
+    #[arg(long, value_name = "POLICY")]
+    pub policy: Policy,
+
+    /// Bytes of data in the group, all data blocks together
+    #[arg(long, value_name = "BYTES")]
+    pub length: u64,
+
+    /// A live block: UNIT=FOLDER/BLOCK or UNIT=HOST:PORT/BLOCK; those named first are preferred
+    #[arg(long = "source", value_name = "UNIT=PLACE", required = true)]
+    pub sources: Vec<UnitPlace>,
+
+    /// A block to be rebuilt, and where it goes
+    #[arg(long = "target", value_name = "UNIT=PLACE", required = true)]
+    pub targets: Vec<UnitPlace>,
+
+    /// The block pool: real datanodes must be told
+    #[arg(long, value_name = "POOL", default_value = "")]
+    pub pool: String,
+
+    /// Read this much of each source at a time
+    #[arg(long, value_name = "SIZE", default_value = "1MiB")]
+    pub buffer: Size,
+
+    /// Read one or two sources more than are needed, and compare: notices sources that are wrong
+    /// although their checksums are right
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub extra_sources: u8,
+
+    /// How long a source or target may take to open, to read, to acknowledge
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    pub timeout: u32,
+
+    /// The most to read per second, e.g. 50MiB
+    #[arg(long, value_name = "SIZE", help_heading = "Resources")]
+    pub read_rate: Option<Size>,
+
+    /// The most to send per second
+    #[arg(long, value_name = "SIZE", help_heading = "Resources")]
+    pub write_rate: Option<Size>,
+
+    /// Memory and threads.
+    #[command(flatten)]
+    pub resources: Resources,
 }
 
 /// `restripe matrix`

@@ -12,6 +12,7 @@
 //! | what is said at the end | [`report`] |
 
 pub mod args;
+pub mod block_place;
 pub mod block_version;
 pub mod commands;
 pub mod exit;

@@ -16,6 +16,7 @@ mod encode;
 mod fetch;
 mod info;
 mod matrix;
+mod reconstruct;
 mod serve;
 mod shell;
 
@@ -58,6 +59,7 @@ pub fn run() -> ExitCode {
         Command::Decode(asked) => decode::run(&asked, output),
         Command::Serve(asked) => serve::run(&asked, output),
         Command::Fetch(asked) => fetch::run(&asked, output),
+        Command::Reconstruct(asked) => reconstruct::run(&asked, output),
         Command::Info(asked) => info::run(&asked),
         Command::Matrix(asked) => matrix::run(&asked),
         Command::Schema => shell::schema(),

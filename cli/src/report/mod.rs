@@ -63,6 +63,8 @@ pub enum Report {
     Serve(ServeReport),
     /// `restripe fetch`
     Fetch(FetchReport),
+    /// `restripe reconstruct`
+    Reconstruct(ReconstructReport),
     /// `restripe info`
     Info(InfoReport),
     /// `restripe matrix`
@@ -350,6 +352,61 @@ pub struct FetchReport {
     pub checksum: &'static str,
     /// Bytes under one checksum.
     pub bytes_per_checksum: u64,
+}
+
+/// What `reconstruct` did.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ReconstructReport {
+    /// The policy of the group.
+    pub policy: String,
+    /// Bytes of data in the group.
+    pub length: u64,
+    /// Rounds, of one buffer of each source, that were computed.
+    pub rounds: u64,
+    /// Reads begun beside slow ones.
+    pub hedges: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// What its reads took, added up; several run at a time.
+    pub reading_seconds: f64,
+    /// What computing took.
+    pub computing_seconds: f64,
+    /// The live blocks named.
+    pub sources: Vec<SourceReport>,
+    /// The blocks to be rebuilt.
+    pub targets: Vec<TargetReport>,
+}
+
+/// How a live block was used.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SourceReport {
+    /// Its unit.
+    pub unit: usize,
+    /// Where it is.
+    pub from: String,
+    /// Bytes of data read.
+    pub bytes: u64,
+    /// Reads that completed.
+    pub reads: u64,
+    /// Reads that were cancelled, others having been faster.
+    pub cancelled: u64,
+    /// Why it was given up.
+    pub failure: Option<String>,
+}
+
+/// What became of a block that was to be rebuilt.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TargetReport {
+    /// Its unit.
+    pub unit: usize,
+    /// Where it went.
+    pub to: String,
+    /// Bytes of data that were acknowledged.
+    pub bytes: u64,
+    /// Whether it is whole there.
+    pub rebuilt: bool,
+    /// Why it was given up.
+    pub failure: Option<String>,
 }
 
 /// What `info` shows.

@@ -5,7 +5,8 @@ use anstyle::{AnsiColor, Style};
 
 use super::{
     BlockReport, CheckReport, DecodeReport, EncodeReport, ErrorReport, FetchReport, FolderReport,
-    InfoReport, MatrixReport, PolicyReport, Proof, RangesReport, Report, ServeReport,
+    InfoReport, MatrixReport, PolicyReport, Proof, RangesReport, ReconstructReport, Report,
+    ServeReport,
 };
 use crate::heal::finding::Finding;
 use crate::heal::tally::Condition;
@@ -31,6 +32,7 @@ pub fn print_text(report: &Report, piped: bool) {
         Report::Decode(report) => decode(report),
         Report::Serve(report) => serve(report),
         Report::Fetch(report) => fetch(report),
+        Report::Reconstruct(report) => reconstruct(report),
         Report::Info(report) => info(report),
         Report::Matrix(report) => return matrix(report),
         Report::Error(report) => return error(report),
@@ -289,6 +291,34 @@ fn policies(reports: &[PolicyReport]) -> Vec<String> {
             report.blocks_read_worst,
         )
     }));
+    lines
+}
+
+fn reconstruct(report: &ReconstructReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    for source in &report.sources {
+        if let Some(failure) = &source.failure {
+            let (unit, from) = (source.unit, &source.from);
+            lines.push(format!("{} source {unit}={from} {failure}", styled(CARE, "given up:")));
+        }
+    }
+    for target in &report.targets {
+        let place = format!("{}={}", target.unit, target.to);
+        lines.push(match &target.failure {
+            None => format!("{} {place}, {}", styled(GOOD, "rebuilt:"), human(target.bytes)),
+            Some(failure) => format!("{} {place}: {failure}", styled(BAD, "not rebuilt:")),
+        });
+    }
+    let read = report.sources.iter().map(|source| source.bytes).sum();
+    let used = report.sources.iter().filter(|source| source.bytes > 0).count() as u64;
+    lines.push(format!(
+        "read {} of {} in {} and {:.1} s; {}",
+        human(read),
+        count(used, "source"),
+        count(report.rounds, "round"),
+        report.seconds,
+        count(report.hedges, "hedge"),
+    ));
     lines
 }
 
