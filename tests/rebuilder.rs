@@ -2,6 +2,8 @@
 //! peers that stall, and within limits.
 #![cfg(all(feature = "net", unix))]
 
+#[path = "common/blocks.rs"]
+mod blocks;
 mod common;
 mod oracle;
 #[path = "common/replicas.rs"]
@@ -10,6 +12,7 @@ mod replicas;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU64;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,7 +20,7 @@ use std::time::{Duration, Instant};
 use oracle::{Random, group};
 use replicas::{Folder, STAMP, crc32c};
 use restripe::Error;
-use restripe::hdfs::{BlockId, ExtendedBlock, ReadBlock, WriteBlock};
+use restripe::hdfs::{BlockFileName, BlockId, ExtendedBlock, ReadBlock, WriteBlock};
 use restripe::layout::{Layout, Policy, StripedLayout};
 use restripe::net::{
     BlockServer, BlockSource, BlockTarget, Limits, Rebuild, RebuildError, Rebuilder, RunningServer,
@@ -139,6 +142,61 @@ fn from_files_to_a_folder() {
         assert!(summary.targets.iter().all(|target| target.is_rebuilt));
         setting.check();
     }
+}
+
+/// The files of an internal block that a real datanode wrote.
+fn real_files(folder: &Path, replica: &blocks::Replica) -> BlockSource {
+    let Ok(BlockFileName::Meta { id, generation_stamp }) = replica.meta_name.parse() else {
+        panic!("{}", replica.meta_name)
+    };
+    let (data, meta) = (folder.join(&replica.name), folder.join(&replica.meta_name));
+    BlockSource::Files { id, generation_stamp, data, meta }
+}
+
+#[test]
+fn what_a_real_hdfs_wrote_is_rebuilt_with_its_metadata() {
+    let mut groups = 0;
+    for block in blocks::blocks() {
+        let Some(striping) = &block.striping else { continue };
+        let policy: Policy = striping.policy.parse().unwrap();
+        let layout = policy.group(block.len);
+        let folder = common::vectors_dir().join("hadoop/blocks").join(&block.file);
+        // Each block that is there, and the one after it.
+        for (place, first) in block.replicas.iter().enumerate() {
+            let second = &block.replicas[(place + 1) % block.replicas.len()];
+            let lost = [first, second];
+            let live = block
+                .replicas
+                .iter()
+                .filter(|replica| lost.iter().all(|lost| lost.index != replica.index));
+            let rebuilt = Folder::new();
+            let store = rebuilt.writable();
+            let target = |replica: &&blocks::Replica| {
+                let BlockSource::Files { id, generation_stamp, .. } = real_files(&folder, replica)
+                else {
+                    panic!("files")
+                };
+                let store = store.clone();
+                (replica.index, BlockTarget::Folder { store, id, generation_stamp })
+            };
+            let rebuild = Rebuild {
+                config: Config::new(11),
+                code: Arc::new(policy.code().unwrap()),
+                layout,
+                sources: live.map(|live| (live.index, real_files(&folder, live))).collect(),
+                targets: lost.iter().map(target).collect(),
+            };
+            let summary = rebuilder().run(rebuild, |_| true).unwrap();
+            assert!(summary.targets.iter().all(|target| target.is_rebuilt));
+            for replica in lost {
+                let read = |name: &str| fs::read(rebuilt.path().join(name)).unwrap();
+                assert!(read(&replica.name) == replica.data, "{}/{}", block.file, replica.name);
+                assert!(read(&replica.meta_name) == replica.meta, "{}", replica.meta_name);
+            }
+            groups += 1;
+        }
+    }
+    assert!(groups >= 12, "{groups}");
 }
 
 #[test]
