@@ -144,7 +144,7 @@ const MUTANTS: &[Mutant] = &[
         )],
     },
     Mutant {
-        does: "trusts the source that two liars make a third look like",
+        does: "blames an innocent source for what two liars do",
         edits: &[(
             "computing.rs",
             "            && holds_up_to >= self.config.extra_sources;",

@@ -4,7 +4,7 @@
 mod oracle;
 mod simulator;
 
-use oracle::scaled;
+use oracle::{Random, scaled};
 use restripe::round::Cause;
 
 #[test]
@@ -40,4 +40,18 @@ fn random_groups_end_rebuilt_or_failed_for_good_reason() {
     // The simulation is worth something only where all of that happens.
     assert!(rebuilt * 2 > groups, "{rebuilt} of {groups} rebuilt");
     assert!(hedges > 0 && failed_sources > 0 && failed.iter().all(|&count| count > 0));
+}
+
+#[test]
+fn any_sequence_of_operations_ends_without_a_panic_and_with_all_buffers_home() {
+    let mut random = Random(77);
+    for number in 0..scaled(1000, 10_000, 2_000_000) {
+        let len = 2 + 2 * random.below(400);
+        let operations = random.bytes(len);
+        let run = || simulator::operations::run(&operations);
+        if let Err(cause) = std::panic::catch_unwind(run) {
+            eprintln!("sequence {number}: {operations:?}");
+            std::panic::resume_unwind(cause);
+        }
+    }
 }

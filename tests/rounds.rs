@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use restripe::checksum::{ChecksumKind, ChunkedChecksum};
+use restripe::gf8;
 use restripe::layout::{AlignedRange, ContiguousLayout, Layout, StripedLayout};
 use restripe::round::{Action, Cause, Config, Event, Hedging, ReadOutcome, Reason, Reconstruction};
 use restripe::{ErasureCode, Error, ReedSolomon};
@@ -486,17 +487,27 @@ fn one_extra_source_tells_that_one_lies_and_a_further_one_which() {
 }
 
 #[test]
-fn two_extra_sources_are_not_deceived_by_two_that_lie_alike() {
-    let mut scenario = group_of(4, 4, 4 * CELL, &[0]);
+fn an_innocent_source_is_not_blamed_for_what_two_liars_do() {
+    let code = ReedSolomon::new(4, 4).unwrap();
+    // Errors of units 1 and 2 that look, to units 5 and 6, as if unit 3 had one.
+    let columns = code.plan(&[1, 2, 3, 4], &[5, 6]).unwrap().coefficients();
+    let column =
+        |place: usize, error: u8| [0, 1].map(|row| gf8::mul(columns.get(row, place), error));
+    let pairs = (1..=255).flat_map(|second| (1..=255).map(move |third| (second, third)));
+    let looks_like = |&(second, third): &(u8, u8)| {
+        let sum = [0, 1].map(|row| column(0, 1)[row] ^ column(1, second)[row]);
+        sum == column(2, third)
+    };
+    let (second, _) = pairs.into_iter().find(looks_like).unwrap();
+
+    let mut scenario = Scenario::new(code, striped(4, 4, 4 * CELL), &[0], 5);
     scenario.config.extra_sources = 2;
-    for source in [1, 2] {
-        scenario.sources[source].content = Content::Lying(vec![(700, 0x11)]);
-    }
-    simulator::run(&scenario);
-    // Each may lie in its own place, too: both are named, one after the other.
-    scenario.sources[1].content = Content::Lying(vec![(700, 0x11)]);
-    scenario.sources[2].content = Content::Lying(vec![(1700, 0x22)]);
-    simulator::run(&scenario);
+    scenario.sources[0].content = Content::Lying(vec![(700, 1)]);
+    scenario.sources[1].content = Content::Lying(vec![(700, second)]);
+    let report = simulator::run(&scenario);
+    let failure = report.failure();
+    assert_eq!(failure.cause, Cause::Contradiction { offset: 0, len: 1024 });
+    assert_eq!(failure.sources, []);
 }
 
 #[test]
