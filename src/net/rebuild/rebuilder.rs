@@ -1,6 +1,7 @@
 //! Reconstructions run by threads: the loop around the state machine.
 
 use std::num::NonZeroU64;
+use std::panic::{self, AssertUnwindSafe};
 use std::string::ToString as _;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -355,7 +356,9 @@ impl Run<'_> {
             Action::Compute(mut job) => {
                 let sender = self.sender.clone();
                 self.shared.computing.run(move || {
-                    job.run();
+                    // Brought back although it was not run to its end, the job fails the
+                    // reconstruction; lost, it would be waited for.
+                    let _ = panic::catch_unwind(AssertUnwindSafe(|| job.run()));
                     let _ = sender.send(Event::Computed(job));
                 });
             }

@@ -2,6 +2,7 @@
 
 use std::boxed::Box;
 use std::collections::VecDeque;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -89,7 +90,8 @@ impl Inner {
         loop {
             if let Some(task) = state.tasks.pop_front() {
                 drop(state);
-                task();
+                // A task that panics has told nobody; the thread goes on to the next one.
+                let _ = panic::catch_unwind(AssertUnwindSafe(task));
                 state = self.lock();
             } else if state.is_closed {
                 state.threads -= 1;
@@ -132,5 +134,19 @@ mod tests {
         gate.1.notify_all();
         let rest: Vec<i32> = (0..2).map(|_| all_started.recv().unwrap()).collect();
         assert_eq!(rest.iter().sum::<i32>(), 7);
+    }
+
+    #[test]
+    fn a_task_that_panics_costs_no_thread() {
+        let workers = Workers::new("test", 1);
+        let (done, is_done) = mpsc::channel();
+        for number in 0..3 {
+            let done = done.clone();
+            workers.run(move || {
+                assert!(number != 1, "on purpose");
+                done.send(number).unwrap();
+            });
+        }
+        assert_eq!([is_done.recv().unwrap(), is_done.recv().unwrap()], [0, 2]);
     }
 }
