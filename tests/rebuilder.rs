@@ -23,8 +23,8 @@ use restripe::Error;
 use restripe::hdfs::{BlockFileName, BlockId, ExtendedBlock, ReadBlock, WriteBlock};
 use restripe::layout::{Layout, Policy, StripedLayout};
 use restripe::net::{
-    BlockServer, BlockSource, BlockTarget, Limits, Rebuild, RebuildError, Rebuilder, RunningServer,
-    ServerOptions,
+    BlockServer, BlockSource, BlockTarget, Limits, RangeRead, Rebuild, RebuildError, Rebuilder,
+    RunningServer, ServerOptions,
 };
 use restripe::round::{Cause, Config, Hedging, Reason};
 
@@ -308,6 +308,56 @@ fn a_rate_is_kept() {
     // 200,000 bytes, of which a tenth of a second's worth goes at once.
     assert!(begun.elapsed() > Duration::from_millis(350), "{:?}", begun.elapsed());
     setting.check();
+}
+
+#[test]
+fn a_range_is_read_although_blocks_of_it_are_lost() {
+    let setting = Setting::new("RS-6-3-64k", 3_000_000, &[1, 4]);
+    let server = server(setting.live.store());
+    // The group's bytes, and for each whether it came already.
+    let mut group = vec![0; 3_000_000];
+    for piece in setting.layout.pieces(0..3_000_000).unwrap() {
+        let place = piece.group_range.start as usize..piece.group_range.end as usize;
+        let start = piece.offset as usize;
+        group[place.clone()].copy_from_slice(&setting.blocks[piece.unit][start..][..place.len()]);
+    }
+    for range in [0..3_000_000, 70_000..70_001, 1_234_567..2_345_678, 2_999_000..3_000_000, 9..9] {
+        let mut got = vec![None; 3_000_000];
+        let mut sources: Vec<_> = setting.live_units().map(|unit| setting.files(unit)).collect();
+        sources[2] = setting.at(3, server.address());
+        let read = RangeRead {
+            config: Config::new(3),
+            code: Arc::new(setting.policy.code().unwrap()),
+            layout: setting.layout,
+            sources,
+            range: range.clone(),
+        };
+        let summary = rebuilder().read(read, |offset, bytes| {
+            for (place, &byte) in got[offset as usize..][..bytes.len()].iter_mut().zip(bytes) {
+                assert!(place.replace(byte).is_none(), "delivered twice");
+            }
+            true
+        });
+        assert_eq!(summary.unwrap().delivered, range.end - range.start);
+        let expected = |at: usize| range.contains(&(at as u64)).then(|| group[at]);
+        let wrong = (0..group.len()).find(|&at| got[at] != expected(at));
+        assert_eq!(wrong, None, "{range:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_enough_ends_it() {
+    let setting = Setting::new("RS-6-3-64k", 3_000_000, &[1]);
+    let read = RangeRead {
+        config: Config::new(3),
+        code: Arc::new(setting.policy.code().unwrap()),
+        layout: setting.layout,
+        sources: setting.live_units().map(|unit| setting.files(unit)).collect(),
+        range: 0..3_000_000,
+    };
+    let failed = rebuilder().read(read, |_, _| false).unwrap_err();
+    let RebuildError::Failed(failure) = failed else { panic!("{failed}") };
+    assert_eq!(failure.cause, Cause::Cancelled);
 }
 
 #[test]

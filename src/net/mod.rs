@@ -40,7 +40,7 @@ mod throttle;
 pub use client::{BlockReader, BlockWriter};
 pub use error::{Error, Result};
 pub use output::{PacketOutput, Plain};
-pub use rebuild::{BlockSource, BlockTarget, Limits, Rebuild, RebuildError, Rebuilder};
+pub use rebuild::{BlockSource, BlockTarget, Limits, RangeRead, Rebuild, RebuildError, Rebuilder};
 pub use receiver::BlockReceiver;
 pub use replica::Replica;
 pub use sender::{BlockSender, Corrupt, SendOptions, Sent, Way};

@@ -3,10 +3,11 @@
 
 mod budget;
 mod rebuilder;
+mod run;
 mod source;
 mod target;
 mod workers;
 
-pub use rebuilder::{Limits, Rebuild, RebuildError, Rebuilder};
+pub use rebuilder::{Limits, RangeRead, Rebuild, RebuildError, Rebuilder};
 pub use source::BlockSource;
 pub use target::BlockTarget;

@@ -1,29 +1,22 @@
-//! Reconstructions run by threads: the loop around the state machine.
+//! What reconstructions share, and what is asked of them.
 
 use std::num::NonZeroU64;
-use std::panic::{self, AssertUnwindSafe};
-use std::string::ToString as _;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::vec::Vec;
 
-use super::budget::{Budget, Share};
+use super::budget::Budget;
+use super::run::Run;
 use super::source::SourceLink;
 use super::target::TargetLink;
 use super::workers::Workers;
 use super::{BlockSource, BlockTarget};
-use crate::layout::Layout;
+use crate::layout::{Layout, Position, StripedLayout};
 use crate::net::Throttler;
-use crate::round::{Action, Config, Event, Failure, Progress, Reconstruction, Token};
+use crate::round::{Config, Delivery, Failure, Progress, Reconstruction};
 use crate::{ErasureCode, Error};
-
-/// How often whoever waits for a reconstruction is told how far it is.
-const TELL_EVERY: Duration = Duration::from_millis(100);
-
-/// How long what was broken off may take to come home at the end.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// What all reconstructions of one [`Rebuilder`] may use together.
 #[non_exhaustive]
@@ -72,7 +65,22 @@ pub struct Rebuild<L> {
     pub targets: Vec<(usize, BlockTarget)>,
 }
 
-/// Why a group was not rebuilt.
+/// A range of a striped group to be read, of which blocks may be lost.
+#[derive(Debug)]
+pub struct RangeRead {
+    /// As for a [`Rebuild`].
+    pub config: Config,
+    /// The code of the group.
+    pub code: Arc<dyn ErasureCode>,
+    /// How the group's bytes lie in its units.
+    pub layout: StripedLayout,
+    /// The live internal blocks with their units, in order of preference.
+    pub sources: Vec<(usize, BlockSource)>,
+    /// The bytes of the group.
+    pub range: Range<u64>,
+}
+
+/// Why a group was not rebuilt, or not read.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
@@ -124,13 +132,13 @@ pub struct Rebuilder {
 }
 
 #[derive(Debug)]
-struct Shared {
-    running: Budget,
-    bytes: Budget,
-    io: Arc<Workers>,
-    computing: Workers,
-    read_limit: Mutex<Option<Arc<Throttler>>>,
-    write_limit: Mutex<Option<Arc<Throttler>>>,
+pub(super) struct Shared {
+    pub(super) running: Budget,
+    pub(super) bytes: Budget,
+    pub(super) io: Arc<Workers>,
+    pub(super) computing: Workers,
+    pub(super) read_limit: Mutex<Option<Arc<Throttler>>>,
+    pub(super) write_limit: Mutex<Option<Arc<Throttler>>>,
 }
 
 impl Rebuilder {
@@ -183,40 +191,76 @@ impl Rebuilder {
         let urgency = surplus(&layout, &units);
         let _running = self.shared.running.take(1, urgency);
 
-        let (sender, events) = mpsc::channel();
-        let timeouts = (config.read_timeout, config.ack_timeout);
-        let sources = sources.into_iter().map(|(unit, source)| {
-            let len = if unit < code.total_units() { layout.unit_len(unit) } else { 0 };
-            SourceLink::new(source, len, timeouts.0)
-        });
-        let sources = sources.collect();
-        let targets = targets
-            .into_iter()
-            .enumerate()
-            .map(|(index, (_, target))| TargetLink::new(index, target, timeouts.1, sender.clone()));
-        let targets = targets.collect();
         if lost.is_empty() {
             let expected = "at least one";
             return Err(Error::OutOfBounds { what: "number of targets", got: 0, expected }.into());
         }
+        let (sender, events) = mpsc::channel();
+        let sources = links(&layout, sources, config.read_timeout);
+        let targets = targets.into_iter().enumerate().map(|(index, (_, target))| {
+            TargetLink::new(index, target, config.ack_timeout, sender.clone())
+        });
+        let targets = targets.collect();
         let machine = Reconstruction::new(config, code, layout, &units, &lost, Duration::ZERO)?;
-        let run = Run {
-            shared: &self.shared,
-            machine,
-            begun: Instant::now(),
-            sources,
-            targets,
-            opens: Vec::new(),
-            reads: Vec::new(),
-            sender,
-            events,
-            lent: 0,
-            bytes: None,
-            urgency,
-            outcome: None,
-        };
-        Ok(run.finish(&mut watch)?)
+        let channel = (sender, events);
+        let run = Run::new(&self.shared, machine, sources, targets, channel, urgency);
+        Ok(run.finish(&mut watch, &mut |_| true)?)
     }
+
+    /// Reads a range of a group, rebuilding what is lost of it, and waits for it. `sink` gets the
+    /// bytes, each run with its offset in the group, not in order, and says whether to go on.
+    ///
+    /// It does not wait for reconstructions to end: somebody waits for these bytes. Threads,
+    /// memory and rates are shared all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`RebuildError`]: refused, or failed.
+    pub fn read(
+        &self,
+        read: RangeRead,
+        mut sink: impl FnMut(u64, &[u8]) -> bool,
+    ) -> Result<Progress, RebuildError> {
+        let RangeRead { config, code, layout, sources, range } = read;
+        let units: Vec<usize> = sources.iter().map(|(unit, _)| *unit).collect();
+        let ranges = layout.aligned_ranges(range)?;
+        let channel = mpsc::channel();
+        let sources = links(&layout, sources, config.read_timeout);
+        let machine =
+            Reconstruction::of_ranges(config, code, layout, &units, ranges, Duration::ZERO)?;
+        let run = Run::new(&self.shared, machine, sources, Vec::new(), channel, 0);
+        let mut deliver = |delivery: &Delivery<Vec<u8>>| {
+            let (unit, mut offset, mut rest) =
+                (delivery.unit(), delivery.offset(), delivery.data());
+            while !rest.is_empty() {
+                let in_cell = layout.cell_size() - offset % layout.cell_size();
+                let len = rest.len().min(usize::try_from(in_cell).unwrap_or(usize::MAX));
+                let (piece, behind) = rest.split_at(len);
+                // Only bytes of the group are delivered.
+                let at = layout.group_offset(Position { unit, offset }).unwrap_or(u64::MAX);
+                if !sink(at, piece) {
+                    return false;
+                }
+                offset += len as u64;
+                rest = behind;
+            }
+            true
+        };
+        Ok(run.finish(&mut |_| true, &mut deliver)?)
+    }
+}
+
+fn links(
+    layout: &impl Layout,
+    sources: Vec<(usize, BlockSource)>,
+    timeout: Duration,
+) -> Vec<Arc<SourceLink>> {
+    let units = layout.data_units() + layout.parity_units();
+    let link = |(unit, source)| {
+        let len = if unit < units { layout.unit_len(unit) } else { 0 };
+        SourceLink::new(source, len, timeout)
+    };
+    sources.into_iter().map(link).collect()
 }
 
 /// How many further units the group can lose.
@@ -231,152 +275,5 @@ fn set_rate(limit: &Mutex<Option<Arc<Throttler>>>, rate: Option<NonZeroU64>) {
     match (&*limit, rate) {
         (Some(throttler), Some(rate)) => throttler.set_bytes_per_second(rate),
         (_, rate) => *limit = rate.map(Throttler::new).map(Arc::new),
-    }
-}
-
-fn limit(limit: &Mutex<Option<Arc<Throttler>>>) -> Option<Arc<Throttler>> {
-    limit.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-/// One reconstruction under way.
-struct Run<'a> {
-    shared: &'a Shared,
-    machine: Reconstruction<Vec<u8>>,
-    begun: Instant,
-    sources: Vec<Arc<SourceLink>>,
-    targets: Vec<Arc<TargetLink>>,
-    /// Which source each open or read is of, to be cancelled.
-    opens: Vec<(Token, usize)>,
-    reads: Vec<(Token, usize)>,
-    sender: Sender<Event<Vec<u8>>>,
-    events: Receiver<Event<Vec<u8>>>,
-    /// Buffers lent to the machine.
-    lent: usize,
-    bytes: Option<Share<'a>>,
-    urgency: usize,
-    outcome: Option<Result<Progress, Failure>>,
-}
-
-impl Run<'_> {
-    fn finish(mut self, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Progress, Failure> {
-        let mut told = Instant::now();
-        loop {
-            while let Some(action) = self.machine.poll() {
-                self.carry_out(action);
-            }
-            if let Some(outcome) = self.outcome.take() {
-                self.bring_home();
-                return outcome;
-            }
-            if told.elapsed() >= TELL_EVERY {
-                told = Instant::now();
-                if !watch(&self.machine.progress()) {
-                    self.machine.handle(Event::Cancel, self.begun.elapsed());
-                    continue;
-                }
-            }
-            let due = self.machine.poll_timeout();
-            let wait = due.map_or(TELL_EVERY, |due| due.saturating_sub(self.begun.elapsed()));
-            match self.events.recv_timeout(wait.min(TELL_EVERY)) {
-                Ok(event) => self.machine.handle(event, self.begun.elapsed()),
-                // This run has a sender of its own, so the other error does not come.
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-            }
-            // Whatever has come by now is not late, however long this thread did not run.
-            while let Ok(event) = self.events.try_recv() {
-                self.machine.handle(event, self.begun.elapsed());
-            }
-            let now = self.begun.elapsed();
-            if self.machine.poll_timeout().is_some_and(|due| due <= now) {
-                self.machine.handle(Event::Timer, now);
-            }
-        }
-    }
-
-    /// Waits until all buffers are back, so that their bytes are really free. A read that does
-    /// not end although it was broken off is left to its thread, and so is an open: they have
-    /// timeouts, and then nobody to tell.
-    fn bring_home(&mut self) {
-        let end = Instant::now() + GRACE;
-        self.lent -= self.machine.take_buffers().len();
-        while self.lent > 0 {
-            let Ok(event) = self.events.recv_timeout(end.saturating_duration_since(Instant::now()))
-            else {
-                return;
-            };
-            self.machine.handle(event, self.begun.elapsed());
-            self.lent -= self.machine.take_buffers().len();
-        }
-    }
-
-    fn carry_out(&mut self, action: Action<Vec<u8>>) {
-        match action {
-            Action::Open { token, source } => {
-                self.opens.push((token, source));
-                let (link, sender) = (Arc::clone(&self.sources[source]), self.sender.clone());
-                self.shared.io.run(move || {
-                    let event = match link.open() {
-                        Ok((checksum, len)) => Event::Opened { token, checksum, len },
-                        Err(message) => Event::OpenFailed { token, message },
-                    };
-                    let _ = sender.send(event);
-                });
-            }
-            Action::Lend { buffers, len } => {
-                let bytes = buffers as u64 * len as u64;
-                self.bytes = Some(self.shared.bytes.take(bytes, self.urgency));
-                self.lent = buffers;
-                for _ in 0..buffers {
-                    self.machine.handle(Event::Lent(std::vec![0; len]), self.begun.elapsed());
-                }
-            }
-            Action::Read(mut read) => {
-                let source = read.source();
-                self.reads.retain(|(_, other)| *other != source);
-                self.reads.push((read.token(), source));
-                let (link, sender) = (Arc::clone(&self.sources[source]), self.sender.clone());
-                let limit = limit(&self.shared.read_limit);
-                link.arm();
-                self.shared.io.run(move || {
-                    if let Some(limit) = limit {
-                        limit.pay(read.data_len() as u64);
-                    }
-                    let outcome = link.read(&mut read);
-                    let _ = sender.send(Event::Read { read, outcome });
-                });
-            }
-            Action::Cancel { token } => {
-                let cancelled =
-                    self.opens.iter().chain(&self.reads).find(|(other, _)| *other == token);
-                if let Some(&(_, source)) = cancelled {
-                    self.sources[source].break_off();
-                }
-            }
-            Action::Close { source } => self.sources[source].break_off(),
-            Action::Compute(mut job) => {
-                let sender = self.sender.clone();
-                self.shared.computing.run(move || {
-                    // Brought back although it was not run to its end, the job fails the
-                    // reconstruction; lost, it would be waited for.
-                    let _ = panic::catch_unwind(AssertUnwindSafe(|| job.run()));
-                    let _ = sender.send(Event::Computed(job));
-                });
-            }
-            Action::Send(packet) => {
-                let Some(checksum) = self.machine.checksum() else {
-                    let (target, message) = (packet.target(), "no checksum".to_string().into());
-                    let _ = self.sender.send(Event::Sent(packet));
-                    let _ = self.sender.send(Event::TargetFailed { target, message });
-                    return;
-                };
-                let limit = limit(&self.shared.write_limit);
-                let target = &self.targets[packet.target()];
-                target.push(packet, checksum, &self.shared.io, limit.as_ref());
-            }
-            Action::DropTarget { target } => self.targets[target].break_off(),
-            Action::Done(outcome) => self.outcome = Some(outcome),
-            // Nothing is delivered where there are targets.
-            Action::FinishTarget { .. } | Action::Deliver(_) => {}
-        }
     }
 }
