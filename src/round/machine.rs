@@ -16,7 +16,7 @@ use super::{Action, Config, Event, Job, OutgoingPacket, Progress, Reason, Source
 use crate::checksum::ChunkedChecksum;
 use crate::codec::CheckedPlan;
 use crate::layout::{AlignedRange, Layout};
-use crate::{ErasureCode, Error, Result};
+use crate::{ErasureCode, Result};
 
 /// The reconstruction of some units of one block group: see the [module](super).
 pub struct Reconstruction<B> {
@@ -98,12 +98,15 @@ impl<B: Buffer> Reconstruction<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::TooFewUnits`] or [`Error::NotRecoverable`] where the live units do not give back
-    /// the targets (units that have no bytes need not be live);
-    /// [`Error::UnitOutOfRange`] in either list, [`Error::DuplicateUnit`] for a target named
-    /// twice, [`Error::AvailableAndWanted`] for one that is live; [`Error::Count`] where code and
-    /// layout differ in their units; [`Error::OutOfBounds`] for a number in `config` that is none
-    /// to work with; [`Error::Invalid`] for a code with sub-shards, and for
+    /// [`TooFewUnits`](crate::Error::TooFewUnits) or
+    /// [`NotRecoverable`](crate::Error::NotRecoverable) where the live units do not give back the
+    /// targets (units that have no bytes need not be live);
+    /// [`UnitOutOfRange`](crate::Error::UnitOutOfRange) in either list,
+    /// [`DuplicateUnit`](crate::Error::DuplicateUnit) for a target named twice,
+    /// [`AvailableAndWanted`](crate::Error::AvailableAndWanted) for one that is live;
+    /// [`Count`](crate::Error::Count) where code and layout differ in their units;
+    /// [`OutOfBounds`](crate::Error::OutOfBounds) for a number in `config` that is none to work
+    /// with; [`Invalid`](crate::Error::Invalid) for a code with sub-shards, and for
     /// [`extra_sources`](Config::extra_sources) with a code that is not known to be MDS.
     pub fn new(
         config: Config,
@@ -136,8 +139,8 @@ impl<B: Buffer> Reconstruction<B> {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new); [`Error::NotADataUnit`] and [`Error::Range`] for ranges that do not
-    /// lie within data units.
+    /// As [`new`](Self::new); [`NotADataUnit`](crate::Error::NotADataUnit) and
+    /// [`Range`](crate::Error::Range) for ranges that do not lie within data units.
     pub fn of_ranges(
         config: Config,
         code: Arc<dyn ErasureCode>,
@@ -396,5 +399,4 @@ const _: () = {
     is_send::<OutgoingPacket<Vec<u8>>>();
     is_send::<SourceRead<Vec<u8>>>();
     is_send::<Reconstruction<Vec<u8>>>();
-    let _ = core::mem::size_of::<Error>();
 };
