@@ -7,13 +7,14 @@ use std::fs;
 use common::{Encoded, Random, edit, restripe, run, run_on};
 use serde_json::Value;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "encode",
     "verify",
     "repair",
     "decode",
     "serve",
     "fetch",
+    "reconstruct",
     "info",
     "matrix",
     "schema",

@@ -198,7 +198,14 @@ fn healthy_ones_suffice(scenario: &Scenario) -> bool {
         .collect();
     let extra = scenario.config.extra_sources;
     let enough = extra == 0 || available.len() >= code.data_units() + extra;
-    enough && code.plan(&available, &wanted).is_ok()
+    enough && checksums_are_told(scenario) && code.plan(&available, &wanted).is_ok()
+}
+
+/// Whether a healthy source has any bytes: those of a target may all be known zeros, but which
+/// checksums they are to have only a source tells.
+fn checksums_are_told(scenario: &Scenario) -> bool {
+    let has_bytes = |unit| scenario.layout.unit_len(unit) > 0;
+    scenario.sources.iter().any(|source| source.is_healthy() && has_bytes(source.unit))
 }
 
 fn healthy_ones_suffice_for_ranges(scenario: &Scenario) -> bool {

@@ -50,7 +50,7 @@ pub(super) struct SourceLink {
 #[derive(Debug)]
 enum Opened {
     Files(Replica),
-    Datanode(Option<Stream>),
+    Datanode(Option<Box<Stream>>),
 }
 
 /// A block that flows in, from some offset on.
@@ -89,7 +89,7 @@ impl SourceLink {
             BlockSource::Datanode { .. } => {
                 let stream = self.stream(0)?;
                 let checksum = stream.reader.checksum();
-                (Opened::Datanode(Some(stream)), checksum, None)
+                (Opened::Datanode(Some(Box::new(stream))), checksum, None)
             }
         };
         *lock(&self.open) = Some(opened);
@@ -149,7 +149,7 @@ impl SourceLink {
             Some(Opened::Datanode(stream)) => {
                 let is_shut = lock(&self.socket).stream.is_none();
                 if is_shut || stream.as_ref().is_none_or(|stream| stream.position != offset) {
-                    *stream = Some(self.stream(offset)?);
+                    *stream = Some(Box::new(self.stream(offset)?));
                 }
                 stream.as_mut().map_or(Ok(0), |stream| stream.take(data, sums))
             }
