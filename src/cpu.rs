@@ -36,6 +36,12 @@ impl CpuInfo {
 }
 
 /// One cache of the first core.
+///
+/// ```
+/// for cache in restripe::cpu::info().caches {
+///     println!("level {}: {} bytes for {} cores", cache.level, cache.bytes, cache.shared_by);
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cache {

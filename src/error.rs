@@ -9,6 +9,16 @@ pub type Result<T> = core::result::Result<T, Error>;
 ///
 /// Messages are in lower case and name the offending value; they are meant to be shown after
 /// the caller's own context ("encode of /data/a: shard 3 has 511 bytes, expected 512").
+///
+/// ```
+/// use restripe::{Error, ErasureCode, ReedSolomon};
+///
+/// let code = ReedSolomon::new(2, 1)?;
+/// let refused = code.encode(&[[0; 8]; 3], &mut [[0; 8]]).unwrap_err();
+/// assert_eq!(refused, Error::Count { what: "data shards", expected: 2, got: 3 });
+/// println!("encode of /data/a: {refused}");
+/// # Ok::<(), restripe::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

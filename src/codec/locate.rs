@@ -20,6 +20,22 @@ use crate::{Error, Result};
 const MAX_SETS: usize = 20_000;
 
 /// A byte range in which shards disagree.
+///
+/// ```
+/// use restripe::{ErasureCode, ReedSolomon, Verdict};
+///
+/// let code = ReedSolomon::new(3, 2)?;
+/// let mut shards = [[1; 1024], [2; 1024], [3; 1024], [0; 1024], [0; 1024]];
+/// let (data, parity) = shards.split_at_mut(3);
+/// code.encode(data, parity)?;
+/// shards[1][700] ^= 0x55;
+///
+/// let found = code.locate(&shards.map(Some), 512)?; // by ranges of 512 bytes
+/// assert_eq!(found.len(), 1);
+/// assert_eq!(found[0].range, 512..1024);
+/// assert_eq!(found[0].verdict, Verdict::Wrong { units: vec![1], holds_up_to: 1 });
+/// # Ok::<(), restripe::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     /// The range, in every shard.

@@ -13,6 +13,17 @@ use crate::gf8::{self, Matrix};
 use crate::{Error, Result};
 
 /// How it is known that a code is MDS: that any k of its k + m units give back the rest.
+///
+/// ```
+/// use restripe::gf8::Matrix;
+/// use restripe::{ErasureCode, Error, MatrixKind, Mds, ReedSolomon};
+///
+/// assert_eq!(ReedSolomon::new(6, 3)?.mds(), Mds::Proven);
+/// // ISA-L's Vandermonde matrix of these numbers does not repair every loss of six units.
+/// let refused = ReedSolomon::with_matrix(10, 6, MatrixKind::IsalVandermonde);
+/// assert!(matches!(refused, Err(Error::NotMds { .. })));
+/// # Ok::<(), restripe::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mds {

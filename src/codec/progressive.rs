@@ -14,6 +14,25 @@ use crate::{Error, Result};
 /// partial sums and are of no use. It borrows code and parity; an encoding that is to own them
 /// keeps parity shards that began as zeros and calls [`Plan::add_input`] of the
 /// [encode plan](crate::ErasureCode::encode_plan).
+///
+/// ```
+/// use restripe::{ErasureCode, ReedSolomon};
+///
+/// let code = ReedSolomon::new(3, 2)?;
+/// let data = [[1; 8], [2; 8], [3; 8]];
+/// let mut parity = [[0; 8]; 2];
+/// let mut encoding = code.progressive(&mut parity)?;
+/// encoding.add(2, &data[2])?; // in any order
+/// encoding.add(0, &data[0])?;
+/// assert!(encoding.missing().eq([1]));
+/// encoding.add(1, &data[1])?;
+/// encoding.finish()?;
+///
+/// let mut expected = [[0; 8]; 2];
+/// code.encode(&data, &mut expected)?;
+/// assert_eq!(parity, expected);
+/// # Ok::<(), restripe::Error>(())
+/// ```
 #[must_use = "the parity is complete only when finish() says so"]
 #[derive(Debug)]
 pub struct Progressive<'a, P> {

@@ -13,6 +13,21 @@ use crate::{Error, Result};
 const TILE: usize = 16 * 1024;
 
 /// What [`ErasureCode::verify`] found.
+///
+/// ```
+/// use restripe::{Consistency, ErasureCode, ReedSolomon};
+///
+/// let code = ReedSolomon::new(2, 1)?;
+/// let mut parity = [[0; 4]];
+/// code.encode(&[b"abcd", b"efgh"], &mut parity)?;
+/// let mut shards = [Some(*b"abcd"), Some(*b"efgh"), Some(parity[0])];
+/// assert_eq!(code.verify(&shards)?, Consistency::Consistent);
+/// shards[1] = Some(*b"efgH");
+/// assert_eq!(code.verify(&shards)?, Consistency::Inconsistent);
+/// shards[0] = None; // two units determine the third, and nothing is left to compare
+/// assert_eq!(code.verify(&shards)?, Consistency::NothingToCheck);
+/// # Ok::<(), restripe::Error>(())
+/// ```
 #[must_use = "disagreement is not an error but this value"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Consistency {

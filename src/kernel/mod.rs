@@ -127,6 +127,12 @@ impl KernelId {
     /// The kernel that codes use unless they are told another: the one that `RESTRIPE_KERNEL`
     /// names, else the best one available. Chosen at the first call and kept.
     ///
+    /// ```
+    /// let kernel = restripe::KernelId::selected()?;
+    /// println!("computing on {kernel}");
+    /// # Ok::<(), restripe::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::KernelUnavailable`] when `RESTRIPE_KERNEL` is set to a name that is unknown, or

@@ -6,6 +6,15 @@ use core::ops::Range;
 use super::{Layout, StripedLayout};
 
 /// A run of bytes within one cell: they are neighbours in the group and in their unit.
+///
+/// ```
+/// use restripe::layout::{Piece, StripedLayout};
+/// let group = StripedLayout::new(3, 2, 10, 60)?; // two stripes of three cells of 10 bytes
+/// let mut pieces = group.pieces(25..45)?;
+/// assert_eq!(pieces.next(), Some(Piece { unit: 2, offset: 5, group_range: 25..30 }));
+/// assert_eq!(pieces.next(), Some(Piece { unit: 0, offset: 10, group_range: 30..40 }));
+/// # Ok::<(), restripe::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Piece {
     /// The data unit that holds them.
@@ -40,6 +49,14 @@ impl Iterator for Pieces {
 impl FusedIterator for Pieces {}
 
 /// The same range of several units, all of it within the range of the group that was asked for.
+///
+/// ```
+/// use restripe::layout::{AlignedRange, StripedLayout};
+/// let group = StripedLayout::new(3, 2, 10, 60)?;
+/// let mut ranges = group.aligned_ranges(25..45)?;
+/// assert_eq!(ranges.next(), Some(AlignedRange { unit_range: 5..10, units: 2..3 }));
+/// # Ok::<(), restripe::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AlignedRange {
     /// The bytes, at the same offsets in each unit.
