@@ -8,46 +8,83 @@ use super::buffer::Buffer;
 use super::goal::Span;
 use super::stage::Round;
 use super::{Cause, Reconstruction};
-use crate::MAX_UNITS;
+use crate::{MAX_UNITS, Read, ReadCost};
 
 /// A unit that a round could have, and the source to be asked for it; none where it is known to
 /// be zero, was read already, or somebody is at it.
 pub(super) type Candidate = (usize, Option<usize>);
 
 impl<B: Buffer> Reconstruction<B> {
-    /// Which of the units, in order of preference, are to be read, by their places; `None` where
-    /// all together do not give back what is wanted.
+    /// Which of the candidates, in order of preference, are to be read, by their places; `None`
+    /// where all together do not give back what is wanted.
     ///
     /// Where they are themselves all that is wanted, those; otherwise of an MDS code the first
-    /// ones, of others what the plan says.
-    fn needed(&self, units: &[usize], span: &Span, extra: usize) -> Option<Vec<usize>> {
+    /// ones, of others those that cost least beside what the round has.
+    fn needed(&self, candidates: &[Candidate], span: &Span, extra: usize) -> Option<Vec<usize>> {
         let wanted = self.wanted(span);
-        let place = |unit: &usize| units.iter().position(|other| other == unit);
+        let place = |unit: &usize| candidates.iter().position(|(other, _)| other == unit);
         let direct: Vec<usize> = wanted.iter().filter_map(place).collect();
         if extra == 0 && direct.len() == wanted.len() {
             return Some(direct);
         }
         if self.code.mds().is_known() {
             let count = self.code.data_units() + extra;
-            return (units.len() >= count).then(|| (0..count).collect());
+            return (candidates.len() >= count).then(|| (0..count).collect());
+        }
+        let mut places = self.cheapest(candidates, &wanted, &direct)?;
+        places.extend(direct);
+        places.sort_unstable();
+        places.dedup();
+        Some(places)
+    }
+
+    /// The candidates that give back the units wanted, and of which the fewest have to be asked
+    /// beside `direct`, those that are wanted themselves.
+    ///
+    /// A source costs one more for every time that others were faster than it: so a slow one is
+    /// done without once that is worth as many more reads.
+    fn cheapest(
+        &self,
+        candidates: &[Candidate],
+        wanted: &[usize],
+        direct: &[usize],
+    ) -> Option<Vec<usize>> {
+        let mut costs = vec![0; self.code.total_units()];
+        let (mut units, mut free) = (Vec::new(), Vec::new());
+        for (place, &(unit, source)) in candidates.iter().enumerate() {
+            units.push(unit);
+            match source.filter(|_| !direct.contains(&place)) {
+                Some(source) => costs[unit] = 1 + self.sources[source].read.cancelled,
+                None => free.push(unit),
+            }
+        }
+        if self.determines(&free, wanted) {
+            // What is here or on its way is enough: no need to search.
+            return Some(Vec::new());
         }
         let missing: Vec<usize> =
             wanted.iter().copied().filter(|unit| !units.contains(unit)).collect();
-        let plan = self.code.plan(units, &missing).ok()?;
-        let mut places = direct;
-        places.extend(plan.reads().iter().filter_map(|read| place(&read.unit)));
-        Some(places)
+        let plan = self.code.cheapest_plan(&units, &missing, ReadCost::Sources(&costs)).ok()?;
+        let place = |read: &Read| units.iter().position(|&unit| unit == read.unit);
+        Some(plan.reads().iter().filter_map(place).collect())
+    }
+
+    /// Whether some units of a code of any kind give back all that is wanted.
+    fn determines(&self, units: &[usize], wanted: &[usize]) -> bool {
+        let determined = self.code.determined_by(units).unwrap_or_default();
+        wanted.iter().all(|unit| determined.binary_search(unit).is_ok())
     }
 
     /// Whether these units give back what is wanted.
     pub(super) fn is_enough(&self, units: &[usize], span: &Span, extra: usize) -> bool {
-        if self.code.mds().is_known() && units.len() >= self.code.data_units() + extra {
-            return true;
+        if !self.code.mds().is_known() {
+            return self.determines(units, &self.wanted(span));
         }
-        // The usual case, decided without looking further.
-        let may_be_direct = !span.units.is_empty() && extra == 0;
-        let is_open = may_be_direct || !self.code.mds().is_known();
-        is_open && self.needed(units, span, extra).is_some()
+        // The second is the usual case of a range that is read: the units are there themselves.
+        units.len() >= self.code.data_units() + extra
+            || (extra == 0
+                && !span.units.is_empty()
+                && span.units.clone().all(|unit| units.contains(&unit)))
     }
 
     pub(super) fn extra(&self, round: &Round<B>) -> usize {
@@ -88,15 +125,12 @@ impl<B: Buffer> Reconstruction<B> {
     /// the round wants.
     fn choice(&mut self, index: usize) -> Option<Vec<usize>> {
         let mut candidates = core::mem::take(&mut self.spare.candidates);
-        let mut units = core::mem::take(&mut self.spare.units);
         let prompt = self.list_candidates(index, &mut candidates);
-        units.clear();
-        units.extend(candidates.iter().map(|(unit, _)| unit));
         let round = &self.rounds[index];
         let extra = self.extra(round);
         let needed = self
-            .needed(&units[..prompt], &round.span, extra)
-            .or_else(|| self.needed(&units, &round.span, extra));
+            .needed(&candidates[..prompt], &round.span, extra)
+            .or_else(|| self.needed(&candidates, &round.span, extra));
         let mut chosen: Option<Vec<usize>> =
             needed.map(|places| places.iter().filter_map(|&place| candidates[place].1).collect());
         let asks_nobody = chosen.as_ref().is_some_and(Vec::is_empty) && round.assigned.is_empty();
@@ -105,7 +139,7 @@ impl<B: Buffer> Reconstruction<B> {
             // checksums the group has.
             chosen = candidates.iter().find_map(|candidate| candidate.1).map(|source| vec![source]);
         }
-        (self.spare.candidates, self.spare.units) = (candidates, units);
+        self.spare.candidates = candidates;
         chosen
     }
 

@@ -29,10 +29,12 @@
 //! ended, and nothing that comes late can write into another round. When
 //! [`is_idle`](Reconstruction::is_idle) says so, all of them have come home.
 //!
-//! Sources are opened and read several at a time. The first to complete that determine what is
-//! wanted win; the rest are cancelled. A source that fails, ends early, has other checksums than
-//! most or passes its deadline is closed and never used again; another takes its place. When
-//! nothing completes for some time, one more is asked beside the slow ones: see [`Hedging`].
+//! Sources are opened and read several at a time: of an MDS code as many as are required, of any
+//! other those that its cheapest plan reads, given what the round has. The first to complete that
+//! determine what is wanted win; the rest are cancelled. A source that fails, ends early, has other
+//! checksums than most or passes its deadline is closed and never used again; others take its
+//! place. When nothing completes for some time, more is asked for beside the slow ones: see
+//! [`Hedging`].
 //!
 //! # Checks
 //!

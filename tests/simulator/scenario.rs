@@ -9,7 +9,7 @@ use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 use restripe::gf8::Matrix;
 use restripe::layout::{AlignedRange, ContiguousLayout, Layout, StripedLayout};
 use restripe::round::{Config, Hedging};
-use restripe::{ErasureCode, MatrixKind, ReedSolomon};
+use restripe::{ErasureCode, LocallyRepairable, MatrixKind, ReedSolomon};
 
 use crate::oracle::{Random, group};
 
@@ -308,8 +308,14 @@ impl Scenario {
 }
 
 fn random_code(random: &mut Random) -> Box<dyn ErasureCode> {
-    if random.below(6) == 0 {
-        return Box::new(local_code(2 + random.below(3), 1 + random.below(2)));
+    match random.below(12) {
+        0 => return Box::new(local_code(2 + random.below(3), 1 + random.below(2))),
+        1 | 2 => {
+            let groups = 1 + random.below(3);
+            let (k, globals) = (groups + random.below(8), 1 + random.below(2));
+            return Box::new(LocallyRepairable::new(k, groups, globals).unwrap());
+        }
+        _ => {}
     }
     let (k, m) = (1 + random.below(8), 1 + random.below(4));
     let kind = match random.below(4) {
