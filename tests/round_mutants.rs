@@ -32,7 +32,7 @@ const MUTANTS: &[Mutant] = &[
         does: "takes inputs in the order of completion, not by unit",
         edits: &[(
             "job.rs",
-            "for (slot, read) in data.iter_mut().zip(reads) {\n            let input = self.inputs.iter().find(|input| input.unit == read.unit);",
+            "for (slot, read) in data.iter_mut().zip(reads) {\n            let input = self.inputs.iter().find(|input| input.row == read.unit);",
             "for (place, slot) in data.iter_mut().take(reads.len()).enumerate() {\n            let input = self.inputs.get(place);",
         )],
     },
@@ -103,8 +103,8 @@ const MUTANTS: &[Mutant] = &[
         does: "decodes as if erased units were in ascending order",
         edits: &[(
             "goal.rs",
-            "needing.map(|target| target.unit).collect()",
-            "{\n            let mut units: Vec<usize> = needing.map(|target| target.unit).collect();\n            units.sort_unstable();\n            units\n        }",
+            "        rows.collect()\n",
+            "        let mut rows: Vec<usize> = rows.collect();\n        rows.sort_unstable();\n        rows\n",
         )],
     },
     Mutant {

@@ -11,7 +11,7 @@ use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 use restripe::gf8;
 use restripe::layout::{AlignedRange, ContiguousLayout, Layout, StripedLayout};
 use restripe::round::{Action, Cause, Config, Event, Hedging, ReadOutcome, Reason, Reconstruction};
-use restripe::{ErasureCode, Error, LocallyRepairable, ReedSolomon};
+use restripe::{ErasureCode, Error, Hitchhiker, LocallyRepairable, ReedSolomon};
 use simulator::scenario::{
     AfterCancel, AnyLayout, Content, Open, ReadFault, Scenario, TargetFault, local_code,
 };
@@ -678,6 +678,45 @@ fn a_block_of_a_local_group_is_rebuilt_from_that_group_alone() {
             assert_eq!(report.bytes_read, k as u64 / 2 * len);
         }
     }
+}
+
+#[test]
+fn a_data_unit_of_a_hitchhiker_code_is_rebuilt_from_the_halves_that_its_plan_says() {
+    for (k, m) in [(6, 3), (10, 4)] {
+        let code = || Hitchhiker::new(k, m).unwrap();
+        let (cell, stripes) = (4096, 3);
+        let layout = StripedLayout::new(k, m, cell, stripes * k as u64 * cell).unwrap();
+        for lost in 0..k {
+            let layout = AnyLayout::Striped(layout.with_whole_parity_cells());
+            let scenario = Scenario::new(code(), layout, &[lost], 9);
+            let report = rebuilt(&scenario);
+            let others: Vec<usize> = (0..k + m).filter(|&unit| unit != lost).collect();
+            let halves = code().repair_cost(&[lost], &others).unwrap().shards() * 2.0;
+            assert_eq!(report.bytes_read, halves as u64 * stripes * cell / 2, "unit {lost}");
+            assert!(halves < 2.0 * k as f64);
+        }
+    }
+}
+
+#[test]
+fn layouts_and_chunks_that_halves_do_not_fit_are_refused() {
+    let code = || Hitchhiker::new(4, 2).unwrap();
+    let whole = StripedLayout::new(4, 2, 4096, 20_000).unwrap().with_whole_parity_cells();
+    let scenario = Scenario::new(code(), AnyLayout::Striped(whole), &[1], 9);
+    let odd = StripedLayout::new(4, 2, 4095, 20_000).unwrap().with_whole_parity_cells();
+    let short = StripedLayout::new(4, 2, 4096, 20_000).unwrap();
+    let contiguous = ContiguousLayout::new([4096; 4], 2).unwrap();
+    for layout in
+        [AnyLayout::Striped(odd), AnyLayout::Striped(short), AnyLayout::Contiguous(contiguous)]
+    {
+        let other = Scenario { layout, ..scenario.clone() };
+        let refused = machine(&other, &[0, 2, 3, 4, 5], &[1]).unwrap_err();
+        assert!(matches!(refused, Error::Invalid { .. }), "{refused}");
+    }
+    let mut scenario = scenario;
+    scenario.checksum = ChunkedChecksum::new(ChecksumKind::Crc32c, 3000).unwrap();
+    let report = simulator::run_unchecked(&scenario);
+    assert!(matches!(report.failure().cause, Cause::Computing { .. }));
 }
 
 #[test]

@@ -85,6 +85,12 @@ pub trait Layout {
     /// Length of the data in bytes: of all data units together.
     fn group_len(&self) -> u64;
 
+    /// Bytes of the cells that units are made of, and that codes with sub-shards divide; `None`
+    /// where units are not made of cells.
+    fn cell_len(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether a unit's byte at `offset` is zero without being read: true past the end of a data
     /// unit, lost or not.
     ///

@@ -278,6 +278,10 @@ impl Layout for StripedLayout {
     fn group_len(&self) -> u64 {
         self.group_len
     }
+
+    fn cell_len(&self) -> Option<u64> {
+        Some(self.cell_size)
+    }
 }
 
 #[cfg(test)]

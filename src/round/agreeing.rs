@@ -7,6 +7,7 @@ use super::machine::Agreed;
 use super::reading::MAX_ROUNDS;
 use super::source::{self, State};
 use super::{Action, Cause, Reason, Reconstruction, Token};
+use crate::Error;
 use crate::checksum::ChunkedChecksum;
 use crate::hdfs::PacketWriter;
 
@@ -19,13 +20,14 @@ impl<B: Buffer> Reconstruction<B> {
         };
         let mut units = core::mem::take(&mut self.spare.units);
         units.clear();
-        units.extend(
-            (0..self.code.data_units())
-                .filter(|&unit| self.layout.known_zero(unit, round.span.start())),
-        );
+        units.extend((0..self.code.data_units()).filter(|&row| self.is_zero(row, &round.span)));
         for source in &self.sources {
-            if source.checksum().is_some() && !units.contains(&source.unit) {
-                units.push(source.unit);
+            if source.checksum().is_some() {
+                for row in self.rows.of_unit(source.unit) {
+                    if !units.contains(&row) {
+                        units.push(row);
+                    }
+                }
             }
         }
         let is_enough = self.is_enough(&units, &round.span, self.config.extra_sources);
@@ -66,10 +68,10 @@ impl<B: Buffer> Reconstruction<B> {
             PacketWriter::chunks_to_write(checksum, self.config.packet_len),
         )
         .map_err(|source| Cause::Computing { offset: 0, source })?;
-        // A source fills at most one buffer for each round, and there are two; a cancelled read
-        // holds the source, and so its buffer is one of those. So rounds never lack buffers,
-        // however long reads stay out.
-        let buffers = MAX_ROUNDS * self.sources.len() + self.buffers_for_results();
+        // A source fills at most one buffer for each of its rows in a round, and there are two
+        // rounds; a cancelled read holds the source, and so its buffer is one of those. So rounds
+        // never lack buffers, however long reads stay out.
+        let buffers = MAX_ROUNDS * self.sources.len() * self.rows.subs + self.buffers_for_results();
         let allowed = self.config.max_memory;
         let fitting = allowed / buffers.max(1) / (chunk + sum_size);
         if fitting == 0 {
@@ -77,10 +79,23 @@ impl<B: Buffer> Reconstruction<B> {
             return Err(Cause::Memory { needed, allowed });
         }
         let longest = self.longest_round(chunk).div_ceil(chunk as u64);
-        let chunks = (self.config.buffer_len / chunk)
-            .min(fitting)
-            .min(usize::try_from(longest).unwrap_or(usize::MAX))
-            .max(1);
+        let longest = usize::try_from(longest).unwrap_or(usize::MAX);
+        let chunks = match self.rows.round_len() {
+            None => (self.config.buffer_len / chunk).min(fitting).min(longest).max(1),
+            Some(part) if !part.is_multiple_of(chunk as u64) => {
+                let source = Error::Invalid {
+                    what: "bytes per checksum",
+                    got: alloc::format!("{chunk}").into(),
+                    expected: "a divisor of the parts that the code divides cells into",
+                };
+                return Err(Cause::Computing { offset: 0, source });
+            }
+            Some(_) if longest > fitting => {
+                let needed = longest.saturating_mul(chunk + sum_size).saturating_mul(buffers);
+                return Err(Cause::Memory { needed, allowed });
+            }
+            Some(_) => longest,
+        };
         let round_len = chunks * chunk;
         Ok(Agreed {
             checksum,
@@ -125,7 +140,7 @@ impl<B: Buffer> Reconstruction<B> {
             return;
         }
         self.refuse_other_checksums(index, now);
-        for round in self.rounds.iter_mut().filter(|round| round.assigned.contains(&index)) {
+        for round in self.rounds.iter_mut().filter(|round| round.asks(index)) {
             round.quiet_since = Some(now);
         }
     }

@@ -80,6 +80,7 @@ pub struct SourceRead<B> {
     pub(super) token: Token,
     pub(super) source: usize,
     pub(super) unit: usize,
+    pub(super) row: usize,
     pub(super) offset: u64,
     pub(super) len: usize,
     /// Where the checksums go, relative to the buffer; empty where none are wanted.

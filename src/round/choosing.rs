@@ -6,12 +6,12 @@ use core::time::Duration;
 
 use super::buffer::Buffer;
 use super::goal::Span;
-use super::stage::Round;
+use super::stage::{Ask, Round};
 use super::{Cause, Reconstruction};
 use crate::{MAX_UNITS, Read, ReadCost};
 
-/// A unit that a round could have, and the source to be asked for it; none where it is known to
-/// be zero, was read already, or somebody is at it.
+/// A row (of most codes: a unit) that a round could have, and the source to be asked for it; none
+/// where it is known to be zero, was read already, or somebody is at it.
 pub(super) type Candidate = (usize, Option<usize>);
 
 impl<B: Buffer> Reconstruction<B> {
@@ -123,7 +123,7 @@ impl<B: Buffer> Reconstruction<B> {
 
     /// The sources to be asked beside those that are; `None` where nothing would give back what
     /// the round wants.
-    fn choice(&mut self, index: usize) -> Option<Vec<usize>> {
+    fn choice(&mut self, index: usize) -> Option<Vec<Ask>> {
         let mut candidates = core::mem::take(&mut self.spare.candidates);
         let prompt = self.list_candidates(index, &mut candidates);
         let round = &self.rounds[index];
@@ -131,13 +131,14 @@ impl<B: Buffer> Reconstruction<B> {
         let needed = self
             .needed(&candidates[..prompt], &round.span, extra)
             .or_else(|| self.needed(&candidates, &round.span, extra));
-        let mut chosen: Option<Vec<usize>> =
-            needed.map(|places| places.iter().filter_map(|&place| candidates[place].1).collect());
+        let ask = |(row, source): Candidate| source.map(|source| Ask { source, row });
+        let mut chosen: Option<Vec<Ask>> = needed
+            .map(|places| places.iter().filter_map(|&place| ask(candidates[place])).collect());
         let asks_nobody = chosen.as_ref().is_some_and(Vec::is_empty) && round.assigned.is_empty();
         if asks_nobody && self.agreed.is_none() {
             // What is made of zeros alone needs no source, but somebody has to say which
             // checksums the group has.
-            chosen = candidates.iter().find_map(|candidate| candidate.1).map(|source| vec![source]);
+            chosen = candidates.iter().find_map(|&candidate| ask(candidate)).map(|ask| vec![ask]);
         }
         self.spare.candidates = candidates;
         chosen
@@ -150,20 +151,25 @@ impl<B: Buffer> Reconstruction<B> {
     /// come before them.
     fn list_candidates(&self, index: usize, candidates: &mut Vec<Candidate>) -> usize {
         let round = &self.rounds[index];
-        let is_zero = |&unit: &usize| self.layout.known_zero(unit, round.span.start());
+        let is_zero = |&row: &usize| self.is_zero(row, &round.span);
         let mut list = List::new(candidates);
         list.add_all((0..self.code.data_units()).filter(is_zero));
-        list.add_all(round.done.iter().map(|read| read.unit));
-        let unit_of = |&source: &usize| self.sources[source].unit;
-        let brisk = round.assigned.iter().filter(|source| !round.slow.contains(source));
-        list.add_all(brisk.map(unit_of));
-        let is_free =
-            |&source: &usize| self.sources[source].is_idle() && !round.assigned.contains(&source);
+        list.add_all(round.done.iter().map(|read| read.row));
+        let rows_of = |&source: &usize| self.rows.of_unit(self.sources[source].unit);
+        let brisk = round.assigned.iter().filter(|ask| !round.slow.contains(&ask.source));
+        list.add_all(brisk.map(|ask| ask.row));
+        // One that is read for this round can be read for another of its rows after that.
+        let is_free = |source: &usize| {
+            let is_at_hand = self.sources[*source].is_idle() || round.asks(*source);
+            is_at_hand && !round.slow.contains(source)
+        };
         let is_wanted = |&source: &usize| round.span.units.contains(&self.sources[source].unit);
         for wanted in [true, false] {
             let mut choose = |source: usize| {
                 if is_free(&source) && is_wanted(&source) == wanted {
-                    list.add(self.sources[source].unit, Some(source));
+                    for row in self.rows.of_unit(self.sources[source].unit) {
+                        list.add(row, Some(source));
+                    }
                 }
             };
             self.remembered.iter().for_each(|&source| choose(source));
@@ -175,9 +181,9 @@ impl<B: Buffer> Reconstruction<B> {
         }
         let prompt = list.candidates.len();
         let is_alive = |source: &&usize| !self.sources[**source].is_failed();
-        list.add_all(round.slow.iter().filter(is_alive).map(unit_of));
+        list.add_all(round.slow.iter().filter(is_alive).flat_map(rows_of));
         let busy = self.sources.iter().filter(|source| !source.is_failed());
-        list.add_all(busy.map(|source| source.unit));
+        list.add_all(busy.flat_map(|source| self.rows.of_unit(source.unit)));
         prompt
     }
 
@@ -185,10 +191,10 @@ impl<B: Buffer> Reconstruction<B> {
     /// the same plan whoever was faster.
     pub(super) fn list_units_of(&self, index: usize, units: &mut Vec<usize>) {
         let round = &self.rounds[index];
-        let is_zero = |unit: usize| self.layout.known_zero(unit, round.span.start());
         units.clear();
         units.extend(
-            (0..self.code.total_units()).filter(|&unit| is_zero(unit) || round.has_done(unit)),
+            (0..self.code.total_units())
+                .filter(|&unit| self.is_zero(unit, &round.span) || round.has_done(unit)),
         );
     }
 
@@ -209,9 +215,8 @@ impl<B: Buffer> Reconstruction<B> {
     pub(super) fn hedge(&mut self, index: usize, now: Duration) {
         let round = &mut self.rounds[index];
         round.quiet_since = None;
-        let Some(&slow) = round.assigned.iter().find(|source| !round.slow.contains(source)) else {
-            return;
-        };
+        let mut asked = round.assigned.iter().map(|ask| ask.source);
+        let Some(slow) = asked.find(|source| !round.slow.contains(source)) else { return };
         round.slow.push(slow);
         let chosen = self.choice(index).unwrap_or_default();
         let round = &mut self.rounds[index];

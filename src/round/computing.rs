@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::buffer::Buffer;
 use super::goal::{Goal, MAX_DELIVERED, Span};
-use super::job::{Found, Output};
+use super::job::{Corrupt, Found, Output};
 use super::stage::Stage;
 use super::target::MAX_HELD;
 use super::{Action, Cause, Delivery, Job, Reason, Reconstruction, SourceRead};
@@ -37,7 +37,7 @@ impl<B: Buffer> Reconstruction<B> {
         }
         let outputs = self.outputs(&plan, &span);
         let compare = self.config.extra_sources + further > 0;
-        let is_zero = |&unit: &usize| compare && self.layout.known_zero(unit, span.start());
+        let is_zero = |&row: &usize| compare && self.is_zero(row, &span);
         let zeros = (0..self.code.data_units()).filter(is_zero).collect();
         let Some(round) = self.rounds.front_mut() else { return false };
         round.stage = Stage::Computing;
@@ -66,7 +66,8 @@ impl<B: Buffer> Reconstruction<B> {
             Goal::Targets(_) => {
                 let mut needing =
                     self.targets.iter().filter(|target| target.needs(span.offset)).peekable();
-                needing.peek().is_some() && needing.all(|target| target.held < MAX_HELD)
+                let most = (MAX_HELD - 1) * self.rows.subs;
+                needing.peek().is_some() && needing.all(|target| target.held <= most)
             }
             Goal::Ranges(ranges) => {
                 ranges.held + span.units.len() <= MAX_DELIVERED * ranges.widest()
@@ -85,12 +86,16 @@ impl<B: Buffer> Reconstruction<B> {
         let longest = needing.map(|target| rest(target.len)).max();
         let len = longest.unwrap_or(span.len);
         for (index, target) in self.targets.iter_mut().enumerate() {
-            if !target.needs(span.offset) {
-                continue;
+            for row in self.rows.of_unit(target.unit) {
+                let offset = self.rows.offset(row, span.offset);
+                if !target.needs(offset) {
+                    continue;
+                }
+                let Some(buffer) = self.pool.pop() else { break };
+                target.held += 1;
+                let wanted = rest(target.len - (offset - span.offset));
+                outputs.push(Output { target: index, len, wanted, buffer });
             }
-            let Some(buffer) = self.pool.pop() else { break };
-            target.held += 1;
-            outputs.push(Output { target: index, len, wanted: rest(target.len), buffer });
         }
         if !span.units.is_empty() {
             for &unit in plan.plan().outputs() {
@@ -152,7 +157,7 @@ impl<B: Buffer> Reconstruction<B> {
         round.stir(now);
         let offset = job.span.offset;
         match found {
-            Found::Corrupt(corrupt) => self.corrupt(&corrupt, offset, now),
+            Found::Corrupt(corrupt) => self.corrupt(&corrupt, now),
             Found::Contradiction { units, holds_up_to } => {
                 self.contradiction(&units, holds_up_to, job.span.len, now);
             }
@@ -202,13 +207,13 @@ impl<B: Buffer> Reconstruction<B> {
     }
 
     /// Gives up the sources whose chunks do not have their checksums.
-    fn corrupt(&mut self, corrupt: &[(usize, crate::Error)], round_offset: u64, now: Duration) {
-        for (source, error) in corrupt {
+    fn corrupt(&mut self, corrupt: &[Corrupt], now: Duration) {
+        for Corrupt { source, offset: first, error } in corrupt {
             let offset = match error {
                 crate::Error::ChecksumMismatch { offset, .. } => *offset as u64,
                 _ => 0,
             };
-            let reason = Reason::Corrupt { offset: round_offset + offset, source: error.clone() };
+            let reason = Reason::Corrupt { offset: first + offset, source: error.clone() };
             self.distrust(*source, reason, now);
         }
     }

@@ -10,10 +10,12 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Bytes of each source in one round, before they are rounded down to whole chunks (and up to
-    /// one). May be smaller or larger than a cell. Default: 64 KiB.
+    /// one). May be smaller or larger than a cell. Of a code with sub-shards a round is one cell
+    /// whatever this says. Default: 64 KiB.
     pub buffer_len: usize,
     /// Bytes that all buffers together may take; rounds become shorter than
-    /// [`buffer_len`](Self::buffer_len) where they would take more. Default: 256 MiB.
+    /// [`buffer_len`](Self::buffer_len) where they would take more, and where they cannot, it
+    /// fails. Default: 256 MiB.
     pub max_memory: usize,
     /// How long a source may take to open. Default: 60 s.
     pub open_timeout: Duration,

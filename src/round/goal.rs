@@ -141,7 +141,7 @@ impl<B: Buffer> Reconstruction<B> {
     /// The most bytes of a unit that any round could be of.
     pub(super) fn longest_round(&self, chunk: usize) -> u64 {
         match &self.goal {
-            Goal::Targets(_) => self.end_of_targets(),
+            Goal::Targets(_) => self.rows.round_len().unwrap_or_else(|| self.end_of_targets()),
             Goal::Ranges(ranges) => ranges.longest(chunk as u64),
         }
     }
@@ -151,6 +151,8 @@ impl<B: Buffer> Reconstruction<B> {
         match &self.goal {
             Goal::Targets(next) => {
                 let rest = self.end_of_targets().checked_sub(*next).filter(|&rest| rest > 0)?;
+                // Of a part of a cell all is computed, and what is past a target's end left out.
+                let rest = self.rows.round_len().unwrap_or(rest);
                 let len = usize::try_from(rest).unwrap_or(usize::MAX).min(round_len);
                 Some(Span { offset: *next, len, ..Span::default() })
             }
@@ -161,19 +163,28 @@ impl<B: Buffer> Reconstruction<B> {
     /// Goes on behind a span.
     pub(super) fn pass(&mut self, span: &Span) {
         match &mut self.goal {
-            Goal::Targets(next) => *next = span.offset + span.len as u64,
+            Goal::Targets(next) => *next = self.rows.behind(span.offset, span.len),
             Goal::Ranges(ranges) => ranges.pass(span),
         }
     }
 
-    /// The units whose bytes a round is to bring: those of live targets that are not over, or
+    /// Whether a row's bytes of a round are zero without being read.
+    pub(super) fn is_zero(&self, row: usize, span: &Span) -> bool {
+        self.layout.known_zero(self.rows.unit(row), self.rows.offset(row, span.start()))
+    }
+
+    /// The rows whose bytes a round is to bring: those of live targets that are not over, or
     /// those of its range.
     pub(super) fn wanted(&self, span: &Span) -> Vec<usize> {
         if !span.units.is_empty() {
             return span.units.clone().collect();
         }
         let needing = self.targets.iter().filter(|target| target.needs(span.offset));
-        needing.map(|target| target.unit).collect()
+        let rows = needing.flat_map(|target| {
+            let is_needed = move |row: &usize| target.needs(self.rows.offset(*row, span.offset));
+            self.rows.of_unit(target.unit).filter(is_needed)
+        });
+        rows.collect()
     }
 
     /// Whether no live target needs a round any more.
@@ -187,7 +198,7 @@ impl<B: Buffer> Reconstruction<B> {
     /// Buffers that results may take: computed into, on their way, waiting.
     pub(super) fn buffers_for_results(&self) -> usize {
         match &self.goal {
-            Goal::Targets(_) => target::MAX_HELD * self.targets.len(),
+            Goal::Targets(_) => target::MAX_HELD * self.rows.subs * self.targets.len(),
             Goal::Ranges(ranges) => (1 + MAX_DELIVERED) * ranges.widest(),
         }
     }

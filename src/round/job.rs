@@ -51,6 +51,14 @@ impl<B: Buffer> AsMut<[u8]> for Output<B> {
     }
 }
 
+/// A source's bytes from `offset` on that do not have their checksums.
+#[derive(Debug)]
+pub(super) struct Corrupt {
+    pub(super) source: usize,
+    pub(super) offset: u64,
+    pub(super) error: Error,
+}
+
 /// What a job found.
 #[derive(Debug)]
 pub(super) enum Found {
@@ -59,7 +67,7 @@ pub(super) enum Found {
     /// The outputs are rebuilt.
     Rebuilt,
     /// Chunks of these sources do not have their checksums.
-    Corrupt(Vec<(usize, Error)>),
+    Corrupt(Vec<Corrupt>),
     /// The inputs contradict each other.
     Contradiction {
         /// The units that lie; none where that cannot be told.
@@ -100,12 +108,15 @@ impl<B: Buffer> Job<B> {
         }
     }
 
-    fn verify(&self) -> Vec<(usize, Error)> {
+    fn verify(&self) -> Vec<Corrupt> {
         let verified =
             self.inputs.iter().map(|input| self.checksum.verify(input.data(), input.sums()));
         verified
             .zip(&self.inputs)
-            .filter_map(|(result, input)| Some((input.source, result.err()?)))
+            .filter_map(|(result, input)| {
+                let error = result.err()?;
+                Some(Corrupt { source: input.source, offset: input.offset, error })
+            })
             .collect()
     }
 
@@ -117,7 +128,7 @@ impl<B: Buffer> Job<B> {
         }
         for input in &self.inputs {
             // Bytes that nobody asked for may be of units that count as zero.
-            shards[input.unit] = Some(input.data().get(self.span.skip..).unwrap_or_default());
+            shards[input.row] = Some(input.data().get(self.span.skip..).unwrap_or_default());
         }
         if self.code.verify(&shards)? != Consistency::Inconsistent {
             return Ok(None);
@@ -140,7 +151,7 @@ impl<B: Buffer> Job<B> {
         let mut data = [&[][..]; MAX_UNITS];
         let reads = self.plan.plan().reads();
         for (slot, read) in data.iter_mut().zip(reads) {
-            let input = self.inputs.iter().find(|input| input.unit == read.unit);
+            let input = self.inputs.iter().find(|input| input.row == read.unit);
             *slot = input.map_or(&[], SourceRead::data);
         }
         self.plan.apply(&data[..reads.len()], &mut self.outputs)?;

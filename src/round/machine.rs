@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use super::buffer::{Buffer, Division, Lent};
 use super::goal::{Goal, Ranges};
+use super::rows::Rows;
 use super::source::{Source, State};
 use super::stage::Round;
 use super::target::{Framing, Target};
@@ -21,8 +22,10 @@ use crate::{ErasureCode, Result};
 /// The reconstruction of some units of one block group: see the [module](super).
 pub struct Reconstruction<B> {
     pub(super) config: Config,
+    /// The code of the rows.
     pub(super) code: Arc<dyn ErasureCode>,
     pub(super) layout: Box<dyn Layout + Send + Sync>,
+    pub(super) rows: Rows,
     pub(super) sources: Vec<Source>,
     pub(super) targets: Vec<Target<B>>,
     /// What most sources agree on, once they have said so.
@@ -106,8 +109,9 @@ impl<B: Buffer> Reconstruction<B> {
     /// [`AvailableAndWanted`](crate::Error::AvailableAndWanted) for one that is live;
     /// [`Count`](crate::Error::Count) where code and layout differ in their units;
     /// [`OutOfBounds`](crate::Error::OutOfBounds) for a number in `config` that is none to work
-    /// with; [`Invalid`](crate::Error::Invalid) for a code with sub-shards, and for
-    /// [`extra_sources`](Config::extra_sources) with a code that is not known to be MDS.
+    /// with; [`Invalid`](crate::Error::Invalid) for [`extra_sources`](Config::extra_sources) with a
+    /// code that is not known to be MDS or has sub-shards, and where such a code cannot divide the
+    /// cells of the layout: it has none, they have no such parts, or those of parity are not whole.
     pub fn new(
         config: Config,
         code: Arc<dyn ErasureCode>,
@@ -118,8 +122,10 @@ impl<B: Buffer> Reconstruction<B> {
     ) -> Result<Self> {
         config.check()?;
         super::request::check(&config, &code, &layout, sources, targets)?;
+        let rows = Rows::new(&code, &layout)?;
         let units = super::request::targets(&layout, sources, targets);
-        let mut machine = Self::begin(config, code, Box::new(layout), sources, Goal::Targets(0));
+        let mut machine =
+            Self::begin(config, code, Box::new(layout), rows, sources, Goal::Targets(0));
         let layout = &machine.layout;
         let target = |unit| Target::new(unit, layout.unit_len(unit));
         machine.targets = units.into_iter().map(target).collect();
@@ -140,7 +146,8 @@ impl<B: Buffer> Reconstruction<B> {
     /// # Errors
     ///
     /// As [`new`](Self::new); [`NotADataUnit`](crate::Error::NotADataUnit) and
-    /// [`Range`](crate::Error::Range) for ranges that do not lie within data units.
+    /// [`Range`](crate::Error::Range) for ranges that do not lie within data units;
+    /// [`Invalid`](crate::Error::Invalid) for a code with sub-shards.
     pub fn of_ranges(
         config: Config,
         code: Arc<dyn ErasureCode>,
@@ -152,8 +159,9 @@ impl<B: Buffer> Reconstruction<B> {
         config.check()?;
         let ranges = Ranges::new(ranges);
         super::request::check_ranges(&config, &code, &layout, sources, &ranges.list)?;
+        let rows = Rows::new(&code, &layout)?;
         let goal = Goal::Ranges(ranges);
-        let mut machine = Self::begin(config, code, Box::new(layout), sources, goal);
+        let mut machine = Self::begin(config, code, Box::new(layout), rows, sources, goal);
         // Its length follows from what the sources say when they are opened.
         machine.push_round(1, 0, now);
         machine.advance(now);
@@ -164,6 +172,7 @@ impl<B: Buffer> Reconstruction<B> {
         config: Config,
         code: Arc<dyn ErasureCode>,
         layout: Box<dyn Layout + Send + Sync>,
+        rows: Rows,
         sources: &[usize],
         goal: Goal,
     ) -> Self {
@@ -176,7 +185,8 @@ impl<B: Buffer> Reconstruction<B> {
         Self {
             threshold: Threshold::new(config.hedging),
             config,
-            code,
+            code: code.over_sub_shards().unwrap_or(code),
+            rows,
             sources: sources.iter().map(|&unit| Source::new(unit)).collect(),
             targets: Vec::new(),
             layout,

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::buffer::Buffer;
 use super::source::{Reading, State};
-use super::stage::{Round, Stage};
+use super::stage::{Ask, Round, Stage};
 use super::{Action, ReadOutcome, Reason, Reconstruction, SourceRead};
 
 /// Rounds that may be read or computed at a time: one of each.
@@ -72,7 +72,8 @@ impl<B: Buffer> Reconstruction<B> {
     pub(super) fn ask_sources(&mut self, index: usize, now: Duration) -> bool {
         let mut has_changed = false;
         for place in 0..self.rounds.get(index).map_or(0, |round| round.assigned.len()) {
-            let source = self.rounds[index].assigned[place];
+            let ask = self.rounds[index].assigned[place];
+            let source = ask.source;
             match self.sources[source].state {
                 State::Unopened => {
                     let token = self.token();
@@ -81,7 +82,7 @@ impl<B: Buffer> Reconstruction<B> {
                     self.opens_out += 1;
                     self.actions.push_back(Action::Open { token, source });
                 }
-                State::Open { .. } => has_changed |= self.ask(index, source, now),
+                State::Open { .. } => has_changed |= self.ask(index, ask, now),
                 State::Opening { .. } | State::Failed => {}
             }
         }
@@ -89,8 +90,9 @@ impl<B: Buffer> Reconstruction<B> {
     }
 
     /// Reads the round's range of one source, unless it is busy or there is no buffer yet.
-    fn ask(&mut self, index: usize, source: usize, now: Duration) -> bool {
+    fn ask(&mut self, index: usize, ask: Ask, now: Duration) -> bool {
         let Some(agreed) = self.agreed else { return false };
+        let Ask { source, row } = ask;
         if !self.sources[source].is_idle() {
             return false;
         }
@@ -99,17 +101,17 @@ impl<B: Buffer> Reconstruction<B> {
         let (round, unit) = (&self.rounds[index], self.sources[source].unit);
         // Whole chunks: the last one of a round may be cut by a short target, not by the source.
         let whole = round.span.len.next_multiple_of(agreed.division.chunk);
-        let rest = self.layout.unit_len(unit).saturating_sub(round.span.offset);
+        let offset = self.rows.offset(row, round.span.offset);
+        let rest = self.layout.unit_len(unit).saturating_sub(offset);
         let len = usize::try_from(rest).unwrap_or(usize::MAX).min(whole);
         let sums = if self.config.verify_sources { agreed.division.sums_of(0..len) } else { 0..0 };
-        let offset = round.span.offset;
         self.sources[source].reading = Some(Reading {
             token,
             started: now,
             deadline: now.saturating_add(self.config.read_timeout),
             round: Some(round.number),
         });
-        let read = SourceRead { token, source, unit, offset, len, sums, buffer };
+        let read = SourceRead { token, source, unit, row, offset, len, sums, buffer };
         self.actions.push_back(Action::Read(read));
         true
     }
@@ -134,6 +136,7 @@ impl<B: Buffer> Reconstruction<B> {
         round.slow.clear();
         self.remembered.clear();
         self.remembered.extend(round.done.iter().map(|read| read.source));
+        self.remembered.dedup();
         let number = round.number;
         self.cancel_reads(number);
         true
@@ -181,7 +184,7 @@ impl<B: Buffer> Reconstruction<B> {
     fn completed(&mut self, read: SourceRead<B>, reading: &Reading, now: Duration) {
         let source = &mut self.sources[read.source];
         let is_waited_for = |round: &&mut Round<B>| {
-            Some(round.number) == reading.round && round.is_reading() && !round.has_done(read.unit)
+            Some(round.number) == reading.round && round.is_reading() && !round.has_done(read.row)
         };
         let round = self.rounds.iter_mut().find(is_waited_for);
         let Some(round) = round.filter(|_| !self.is_over && !source.is_failed()) else {
@@ -193,7 +196,7 @@ impl<B: Buffer> Reconstruction<B> {
         source.read.reads += 1;
         self.totals.reading += took;
         self.threshold.completed(took);
-        round.unassign(read.source);
+        round.answered(Ask { source: read.source, row: read.row });
         round.quiet_since = Some(now);
         round.done.push(read);
     }
@@ -221,15 +224,15 @@ impl<B: Buffer> Reconstruction<B> {
     pub(super) fn distrust(&mut self, index: usize, reason: Reason, now: Duration) {
         self.fail_source(index, reason, now);
         for place in 0..self.rounds.len() {
-            let round = &mut self.rounds[place];
-            let Some(found) = round.done.iter().position(|read| read.source == index) else {
-                continue;
-            };
-            let read = round.done.remove(found);
-            if round.stage == Stage::Won {
-                round.stage = Stage::Reading;
+            let found = |read: &SourceRead<B>| read.source == index;
+            while let Some(found) = self.rounds[place].done.iter().position(found) {
+                let round = &mut self.rounds[place];
+                let read = round.done.remove(found);
+                if round.stage == Stage::Won {
+                    round.stage = Stage::Reading;
+                }
+                self.bring_home(read.buffer);
             }
-            self.bring_home(read.buffer);
         }
     }
 }

@@ -46,6 +46,13 @@ pub(super) fn check_ranges(
     ranges: &[AlignedRange],
 ) -> Result<()> {
     let is_live = check_sources(config, code, layout, sources)?;
+    if code.sub_shards() > 1 {
+        return Err(Error::Invalid {
+            what: "code",
+            got: "with sub-shards".into(),
+            expected: "one without, where ranges are read",
+        });
+    }
     let data_units = code.data_units();
     for AlignedRange { unit_range, units } in ranges {
         let Range { start, end } = *unit_range;
@@ -115,8 +122,11 @@ fn check_enough(
 fn check_code(config: &Config, code: &Arc<dyn ErasureCode>) -> Result<()> {
     let refused =
         |got: &str, expected| Err(Error::Invalid { what: "code", got: got.into(), expected });
-    if code.sub_shards() != 1 {
-        return refused("with sub-shards", "one without");
+    if config.extra_sources > 0 && code.sub_shards() > 1 {
+        return refused(
+            "with sub-shards",
+            "one without, for sources to be compared with each other",
+        );
     }
     if config.extra_sources > 0 && !code.mds().is_known() {
         return refused(

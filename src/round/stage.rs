@@ -14,7 +14,7 @@ pub(super) struct Round<B> {
     pub(super) span: Span,
     pub(super) stage: Stage,
     /// Sources that are to be read, or are being opened or read, in the order of being chosen.
-    pub(super) assigned: Vec<usize>,
+    pub(super) assigned: Vec<Ask>,
     /// Those of them that others have been chosen beside.
     pub(super) slow: Vec<usize>,
     /// What was read, in the order of completion.
@@ -26,6 +26,13 @@ pub(super) struct Round<B> {
     pub(super) quiet_since: Option<Duration>,
     /// Whether sources have to be chosen again.
     pub(super) is_stale: bool,
+}
+
+/// A row that a source is to be read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ask {
+    pub(super) source: usize,
+    pub(super) row: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,16 +65,24 @@ impl<B> Round<B> {
         self.stage == Stage::Reading
     }
 
-    pub(super) fn has_done(&self, unit: usize) -> bool {
-        self.done.iter().any(|read| read.unit == unit)
+    pub(super) fn has_done(&self, row: usize) -> bool {
+        self.done.iter().any(|read| read.row == row)
     }
 
-    /// Forgets that a source was chosen; false where it was not.
-    pub(super) fn unassign(&mut self, source: usize) -> bool {
-        let assigned = self.assigned.len();
-        self.assigned.retain(|&other| other != source);
+    pub(super) fn asks(&self, source: usize) -> bool {
+        self.assigned.iter().any(|ask| ask.source == source)
+    }
+
+    /// What was asked for has come.
+    pub(super) fn answered(&mut self, ask: Ask) {
+        self.assigned.retain(|&other| other != ask);
+        self.slow.retain(|&other| other != ask.source);
+    }
+
+    /// Forgets that a source was chosen.
+    pub(super) fn unassign(&mut self, source: usize) {
+        self.assigned.retain(|ask| ask.source != source);
         self.slow.retain(|&other| other != source);
-        self.assigned.len() < assigned
     }
 
     /// Something has changed: sources are to be chosen again, and hedges are possible again.

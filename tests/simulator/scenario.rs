@@ -9,9 +9,9 @@ use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 use restripe::gf8::Matrix;
 use restripe::layout::{AlignedRange, ContiguousLayout, Layout, StripedLayout};
 use restripe::round::{Config, Hedging};
-use restripe::{ErasureCode, LocallyRepairable, MatrixKind, ReedSolomon};
+use restripe::{ErasureCode, Hitchhiker, LocallyRepairable, MatrixKind, ReedSolomon};
 
-use crate::oracle::{Random, group};
+use crate::oracle::{Random, group, parity_of};
 
 /// One reconstruction.
 #[derive(Clone)]
@@ -62,6 +62,9 @@ impl Layout for AnyLayout {
     }
     fn group_len(&self) -> u64 {
         self.inner().group_len()
+    }
+    fn cell_len(&self) -> Option<u64> {
+        self.inner().cell_len()
     }
 }
 
@@ -176,7 +179,12 @@ impl Scenario {
         let mut random = Random(seed);
         let lens: Vec<usize> =
             (0..code.data_units()).map(|unit| layout.unit_len(unit) as usize).collect();
-        let blocks = group(&code, &lens, &mut random);
+        let blocks = match &layout {
+            AnyLayout::Striped(layout) if code.sub_shards() > 1 => {
+                group_by_cells(&code, layout.cell_size() as usize, &lens, &mut random)
+            }
+            _ => group(&code, &lens, &mut random),
+        };
         let live = (0..code.total_units()).filter(|unit| !lost.contains(unit));
         let mut config = Config::new(seed ^ 0xC0FF_EE00);
         config.buffer_len = 1024;
@@ -236,7 +244,17 @@ impl Scenario {
         let mut random = Random(seed);
         let code = random_code(&mut random);
         let (k, units) = (code.data_units(), code.total_units());
-        let layout = random_layout(&mut random, k, units - k);
+        let checksum = random_checksum(&mut random);
+        let layout = if code.sub_shards() == 1 {
+            random_layout(&mut random, k, units - k)
+        } else {
+            // Parts of cells are whole chunks.
+            let part = checksum.bytes_per_checksum() * (1 + random.below(3));
+            let cell = (part * code.sub_shards()) as u64;
+            let len = random.number() % (3 * cell * k as u64);
+            let layout = StripedLayout::new(k, units - k, cell, len).unwrap();
+            AnyLayout::Striped(layout.with_whole_parity_cells())
+        };
         let lost = loop {
             let count = 1 + random.below(units - k);
             let lost = random.choose(0..units, count);
@@ -246,7 +264,6 @@ impl Scenario {
                 break lost;
             }
         };
-        let checksum = random_checksum(&mut random);
         let mut scenario = Self::new(code, layout, &lost, random.number());
         scenario.seed = seed;
         scenario.checksum = checksum;
@@ -259,7 +276,9 @@ impl Scenario {
             scenario.targets = random.choose(lost, count);
         }
         let group_len = scenario.layout.group_len();
-        if matches!(scenario.layout, AnyLayout::Striped(_)) && random.below(4) == 0 {
+        let can_be_cut =
+            matches!(scenario.layout, AnyLayout::Striped(_)) && scenario.code.sub_shards() == 1;
+        if can_be_cut && random.below(4) == 0 {
             let ends = [random.number(), random.number()].map(|end| end % (group_len + 1));
             scenario.range = Some(ends[0].min(ends[1])..ends[0].max(ends[1]));
         }
@@ -315,6 +334,10 @@ fn random_code(random: &mut Random) -> Box<dyn ErasureCode> {
             let (k, globals) = (groups + random.below(8), 1 + random.below(2));
             return Box::new(LocallyRepairable::new(k, groups, globals).unwrap());
         }
+        3 => {
+            let m = 2 + random.below(2);
+            return Box::new(Hitchhiker::new(m + random.below(5), m).unwrap());
+        }
         _ => {}
     }
     let (k, m) = (1 + random.below(8), 1 + random.below(4));
@@ -324,6 +347,34 @@ fn random_code(random: &mut Random) -> Box<dyn ErasureCode> {
         _ => MatrixKind::Cauchy,
     };
     Box::new(ReedSolomon::with_matrix(k, m, kind).unwrap())
+}
+
+/// Data units of these lengths with random bytes, and their parity units, computed cell by cell
+/// with every part of a cell as a shard of its own.
+fn group_by_cells(
+    code: &impl ErasureCode,
+    cell: usize,
+    lens: &[usize],
+    random: &mut Random,
+) -> Vec<Vec<u8>> {
+    let mut units: Vec<Vec<u8>> = lens.iter().map(|&len| random.bytes(len)).collect();
+    let subs = code.sub_shards();
+    let mut parity = vec![Vec::new(); code.parity_units()];
+    for start in (0..lens.iter().copied().max().unwrap_or(0)).step_by(cell) {
+        let parts: Vec<Vec<u8>> = units
+            .iter()
+            .flat_map(|unit| {
+                let mut bytes: Vec<u8> = unit.iter().skip(start).take(cell).copied().collect();
+                bytes.resize(cell, 0);
+                bytes.chunks(cell / subs).map(<[u8]>::to_vec).collect::<Vec<_>>()
+            })
+            .collect();
+        for (row, part) in parity_of(code, &parts).into_iter().enumerate() {
+            parity[row / subs].extend(part);
+        }
+    }
+    units.extend(parity);
+    units
 }
 
 /// A locally repairable code: two groups of `local` data units with the sum of each as a parity
@@ -380,7 +431,9 @@ fn random_config(random: &mut Random, scenario: &Scenario) -> Config {
     config.check_computing = random.below(4) > 0;
     config.verify_sources = random.below(8) > 0;
     config.extra_sources = 0;
-    if scenario.code.mds() != restripe::Mds::Unchecked && random.below(4) == 0 {
+    let can_compare =
+        scenario.code.mds() != restripe::Mds::Unchecked && scenario.code.sub_shards() == 1;
+    if can_compare && random.below(4) == 0 {
         let required = scenario.layout.required_units(0);
         let live: Vec<usize> = scenario.sources.iter().map(|source| source.unit).collect();
         let live = live.into_iter().filter(|&unit| !scenario.layout.known_zero(unit, 0)).count();
