@@ -57,8 +57,6 @@ impl Hitchhiker {
 
     /// The code of `data_units` and `parity_units`.
     ///
-    /// Hadoop's own fails for some numbers where m - 1 does not divide k, such as (5, 4).
-    ///
     /// # Errors
     ///
     /// [`Error::UnitCounts`] for no data units or more than
