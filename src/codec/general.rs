@@ -129,3 +129,56 @@ fn reads_of(sub_units: &[usize], subs: usize) -> Vec<Read> {
     }
     reads
 }
+
+/// The methods of [`ErasureCode`](super::ErasureCode) that a code with a field `general` leaves to
+/// that.
+macro_rules! leave_to_general {
+    () => {
+        fn data_units(&self) -> usize {
+            self.general.code.data_units
+        }
+
+        fn parity_units(&self) -> usize {
+            self.general.code.parity_units
+        }
+
+        fn sub_shards(&self) -> usize {
+            self.general.code.sub_shards
+        }
+
+        fn matrix_kind(&self) -> $crate::MatrixKind {
+            self.general.code.kind
+        }
+
+        fn parity_rows(&self) -> &$crate::gf8::Matrix {
+            &self.general.parity_rows
+        }
+
+        fn kernel(&self) -> $crate::KernelId {
+            self.general.kernel
+        }
+
+        fn encode_plan(&self) -> &$crate::Plan {
+            &self.general.encode_plan
+        }
+
+        fn plan(
+            &self,
+            available: &[usize],
+            wanted: &[usize],
+        ) -> $crate::Result<alloc::sync::Arc<$crate::Plan>> {
+            self.general.plan(available, wanted)
+        }
+
+        fn cheapest_plan(
+            &self,
+            available: &[usize],
+            wanted: &[usize],
+            cost: $crate::ReadCost<'_>,
+        ) -> $crate::Result<alloc::sync::Arc<$crate::Plan>> {
+            self.general.cheapest_plan(available, wanted, cost)
+        }
+    };
+}
+
+pub(super) use leave_to_general;

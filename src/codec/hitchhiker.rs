@@ -4,9 +4,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::general::GeneralCode;
-use super::plan::{Plan, PlanCode};
-use super::{ErasureCode, MatrixKind, Mds, ReadCost, ReedSolomon};
+use super::general::{GeneralCode, leave_to_general};
+use super::plan::PlanCode;
+use super::{ErasureCode, MatrixKind, Mds, ReedSolomon};
 use crate::gf8::Matrix;
 use crate::{Error, KernelId, Result};
 
@@ -149,51 +149,12 @@ fn parity_rows(data_units: usize, parity_units: usize) -> Result<Matrix> {
 impl super::sealed::Code for Hitchhiker {}
 
 impl ErasureCode for Hitchhiker {
-    fn data_units(&self) -> usize {
-        self.general.code.data_units
-    }
-
-    fn parity_units(&self) -> usize {
-        self.general.code.parity_units
-    }
-
-    fn sub_shards(&self) -> usize {
-        2
-    }
-
-    fn matrix_kind(&self) -> MatrixKind {
-        self.general.code.kind
-    }
-
-    fn parity_rows(&self) -> &Matrix {
-        &self.general.parity_rows
-    }
+    leave_to_general!();
 
     /// Any k units give back all first halves, as in Reed-Solomon; with these the additions can
     /// be taken out of the second halves, which are then Reed-Solomon, too.
     fn mds(&self) -> Mds {
         Mds::Proven
-    }
-
-    fn kernel(&self) -> KernelId {
-        self.general.kernel
-    }
-
-    fn encode_plan(&self) -> &Plan {
-        &self.general.encode_plan
-    }
-
-    fn plan(&self, available: &[usize], wanted: &[usize]) -> Result<Arc<Plan>> {
-        self.general.plan(available, wanted)
-    }
-
-    fn cheapest_plan(
-        &self,
-        available: &[usize],
-        wanted: &[usize],
-        cost: ReadCost<'_>,
-    ) -> Result<Arc<Plan>> {
-        self.general.cheapest_plan(available, wanted, cost)
     }
 
     fn over_sub_shards(&self) -> Option<Arc<dyn ErasureCode>> {

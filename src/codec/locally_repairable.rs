@@ -5,9 +5,9 @@ mod coefficients;
 use alloc::sync::Arc;
 use core::ops::Range;
 
-use super::general::GeneralCode;
-use super::plan::{Plan, PlanCode};
-use super::{ErasureCode, MatrixKind, Mds, ReadCost};
+use super::general::{GeneralCode, leave_to_general};
+use super::plan::PlanCode;
+use super::{ErasureCode, MatrixKind, Mds};
 use crate::gf8::{self, Matrix};
 use crate::{Error, KernelId, Result};
 
@@ -161,49 +161,10 @@ fn power_of_two_power(element: u8, exponent: usize) -> u8 {
 impl super::sealed::Code for LocallyRepairable {}
 
 impl ErasureCode for LocallyRepairable {
-    fn data_units(&self) -> usize {
-        self.general.code.data_units
-    }
-
-    fn parity_units(&self) -> usize {
-        self.general.code.parity_units
-    }
-
-    fn sub_shards(&self) -> usize {
-        1
-    }
-
-    fn matrix_kind(&self) -> MatrixKind {
-        self.general.code.kind
-    }
-
-    fn parity_rows(&self) -> &Matrix {
-        &self.general.parity_rows
-    }
+    leave_to_general!();
 
     fn mds(&self) -> Mds {
         Mds::Unchecked
-    }
-
-    fn kernel(&self) -> KernelId {
-        self.general.kernel
-    }
-
-    fn encode_plan(&self) -> &Plan {
-        &self.general.encode_plan
-    }
-
-    fn plan(&self, available: &[usize], wanted: &[usize]) -> Result<Arc<Plan>> {
-        self.general.plan(available, wanted)
-    }
-
-    fn cheapest_plan(
-        &self,
-        available: &[usize],
-        wanted: &[usize],
-        cost: ReadCost<'_>,
-    ) -> Result<Arc<Plan>> {
-        self.general.cheapest_plan(available, wanted, cost)
     }
 
     fn over_sub_shards(&self) -> Option<Arc<dyn ErasureCode>> {

@@ -32,54 +32,44 @@ pub(super) fn table(kernel: &str) -> Option<&'static CrcTable> {
     }
 }
 
-/// Castagnoli's polynomial.
-enum Crc32c {}
+/// A polynomial, and the instruction that goes on by a word modulo it.
+macro_rules! step {
+    ($(#[$doc:meta])* $step:ident = $polynomial:expr, $instruction:ident) => {
+        $(#[$doc])*
+        enum $step {}
 
-impl Step for Crc32c {
-    const POLYNOMIAL: Polynomial = Polynomial::CRC32C;
+        impl Step for $step {
+            const POLYNOMIAL: Polynomial = $polynomial;
 
-    #[inline(always)]
-    unsafe fn word(state: u64, word: u64) -> u64 {
-        // SAFETY: the caller runs with the CRC instructions.
-        unsafe { u64::from(__crc32cd(state as u32, word)) }
-    }
+            #[inline(always)]
+            unsafe fn word(state: u64, word: u64) -> u64 {
+                // SAFETY: the caller runs with the CRC instructions.
+                unsafe { u64::from($instruction(state as u32, word)) }
+            }
 
-    #[inline(always)]
-    unsafe fn carryless(a: u64, b: u64) -> u64 {
-        // SAFETY: the caller runs with PMULL.
-        unsafe { vmull_p64(a, b) as u64 }
-    }
+            #[inline(always)]
+            unsafe fn carryless(a: u64, b: u64) -> u64 {
+                // SAFETY: the caller runs with PMULL.
+                unsafe { vmull_p64(a, b) as u64 }
+            }
 
-    #[inline(always)]
-    unsafe fn sum_of_products(states: *const u32, keys: &[u64; MERGED_BLOCKS]) -> u64 {
-        // SAFETY: the caller runs with PMULL, and vouches for as many states as there are keys.
-        unsafe { sum_of_products::<Self>(states, keys) }
-    }
+            #[inline(always)]
+            unsafe fn sum_of_products(states: *const u32, keys: &[u64; MERGED_BLOCKS]) -> u64 {
+                // SAFETY: the caller runs with PMULL, and vouches for as many states as there are
+                // keys.
+                unsafe { sum_of_products::<Self>(states, keys) }
+            }
+        }
+    };
 }
 
-/// The polynomial of CRC-32.
-enum Crc32 {}
-
-impl Step for Crc32 {
-    const POLYNOMIAL: Polynomial = Polynomial::CRC32;
-
-    #[inline(always)]
-    unsafe fn word(state: u64, word: u64) -> u64 {
-        // SAFETY: the caller runs with the CRC instructions.
-        unsafe { u64::from(__crc32d(state as u32, word)) }
-    }
-
-    #[inline(always)]
-    unsafe fn carryless(a: u64, b: u64) -> u64 {
-        // SAFETY: the caller runs with PMULL.
-        unsafe { vmull_p64(a, b) as u64 }
-    }
-
-    #[inline(always)]
-    unsafe fn sum_of_products(states: *const u32, keys: &[u64; MERGED_BLOCKS]) -> u64 {
-        // SAFETY: the caller runs with PMULL, and vouches for as many states as there are keys.
-        unsafe { sum_of_products::<Self>(states, keys) }
-    }
+step! {
+    /// Castagnoli's polynomial.
+    Crc32c = Polynomial::CRC32C, __crc32cd
+}
+step! {
+    /// The polynomial of CRC-32.
+    Crc32 = Polynomial::CRC32, __crc32d
 }
 
 #[inline(always)]
