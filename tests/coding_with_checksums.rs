@@ -3,36 +3,10 @@
 use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 use restripe::{ErasureCode, Error, KernelId, ReedSolomon};
 
-/// Whether to try everything or, under emulation, a part.
-fn is_reduced() -> bool {
-    std::env::var("RESTRIPE_TEST_SCALE").is_ok_and(|scale| scale == "small")
-}
-
-fn bytes(seed: usize, len: usize) -> Vec<u8> {
-    let mut state = seed as u64 ^ 0x9E37_79B9_7F4A_7C15;
-    let next = || {
-        state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
-        (state >> 56) as u8
-    };
-    std::iter::repeat_with(next).take(len).collect()
-}
-
-/// The CRC by another implementation.
-fn oracle(kind: ChecksumKind, bytes: &[u8]) -> u32 {
-    match kind {
-        ChecksumKind::Crc32 => crc32fast::hash(bytes),
-        ChecksumKind::Crc32c => crc32c::crc32c(bytes),
-        other => panic!("{other:?} is no CRC"),
-    }
-}
-
-fn oracle_sums(kind: ChecksumKind, chunk_len: usize, bytes: &[u8]) -> Vec<u8> {
-    bytes.chunks(chunk_len).flat_map(|chunk| oracle(kind, chunk).to_be_bytes()).collect()
-}
-
-fn checksum(kind: ChecksumKind, chunk_len: usize, kernel: KernelId) -> ChunkedChecksum {
-    ChunkedChecksum::new(kind, chunk_len).unwrap().with_kernel(kernel)
-}
+mod crc_oracle;
+mod pattern;
+use crc_oracle::{checksum, oracle, oracle_sums};
+use pattern::{bytes, is_reduced};
 
 fn sums_of(checksum: &ChunkedChecksum, shards: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let of = |shard: &Vec<u8>| match checksum.kind() {

@@ -5,21 +5,9 @@ use restripe::gf8::{self, Matrix};
 use restripe::{ErasureCode, KernelId, ReedSolomon};
 
 mod guarded;
+mod pattern;
 use guarded::{Edge, Guarded};
-
-/// Whether to try everything or, under emulation, a part.
-fn is_reduced() -> bool {
-    std::env::var("RESTRIPE_TEST_SCALE").is_ok_and(|scale| scale == "small")
-}
-
-fn bytes(seed: usize, len: usize) -> Vec<u8> {
-    let mut state = seed as u64 ^ 0x9E37_79B9_7F4A_7C15;
-    let next = || {
-        state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
-        (state >> 56) as u8
-    };
-    std::iter::repeat_with(next).take(len).collect()
-}
+use pattern::{bytes, is_reduced};
 
 /// Coefficients without a pattern; zeros and ones among them.
 fn matrix(rows: usize, columns: usize) -> Matrix {

@@ -9,23 +9,14 @@ use std::time::Duration;
 
 use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 use restripe::gf8;
-use restripe::layout::{AlignedRange, ContiguousLayout, Layout, StripedLayout};
+use restripe::layout::{AlignedRange, ContiguousLayout, Layout};
 use restripe::round::{Action, Cause, Config, Event, Hedging, ReadOutcome, Reason, Reconstruction};
-use restripe::{ErasureCode, Error, Hitchhiker, LocallyRepairable, ReedSolomon};
+use restripe::{ErasureCode, Error, ReedSolomon};
+use simulator::groups::{CELL, machine, ms, reason, rebuilt, striped};
 use simulator::scenario::{
     AfterCancel, AnyLayout, Content, Open, ReadFault, Scenario, TargetFault, local_code,
 };
 use simulator::verdict::Report;
-
-const CELL: u64 = 2000;
-
-const fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-fn striped(k: usize, m: usize, len: u64) -> AnyLayout {
-    AnyLayout::Striped(StripedLayout::new(k, m, CELL, len).unwrap())
-}
 
 /// RS-6-3 over three and a half stripes.
 fn six_and_three(lost: &[usize]) -> Scenario {
@@ -34,27 +25,6 @@ fn six_and_three(lost: &[usize]) -> Scenario {
 
 fn group_of(k: usize, m: usize, len: u64, lost: &[usize]) -> Scenario {
     Scenario::new(ReedSolomon::new(k, m).unwrap(), striped(k, m, len), lost, 0x0DD5)
-}
-
-/// Runs it, and expects every target to be rebuilt: which bytes that are is checked already.
-fn rebuilt(scenario: &Scenario) -> Report {
-    let report = simulator::run(scenario);
-    let progress = report.progress();
-    assert!(progress.targets.iter().all(|target| target.is_rebuilt), "{progress:?}");
-    report
-}
-
-fn reason(report: &Report, source: usize) -> Option<&Reason> {
-    report.progress().sources[source].failure.as_ref()
-}
-
-fn machine(
-    scenario: &Scenario,
-    sources: &[usize],
-    targets: &[usize],
-) -> restripe::Result<Reconstruction<Vec<u8>>> {
-    let (config, code) = (scenario.config.clone(), Arc::clone(&scenario.code));
-    Reconstruction::new(config, code, scenario.layout.clone(), sources, targets, Duration::ZERO)
 }
 
 // --- The rules, by the numbers of the specification.
@@ -628,143 +598,6 @@ fn ranges_past_the_units_or_beyond_repair_are_refused() {
     assert_eq!(past, Error::Range { start: 0, end: len + 1, len });
     let too_few = Error::TooFewUnits { required: 6, available: 5 };
     assert_eq!(refused(&live[..5], 0..1, 0..1), too_few);
-}
-
-// --- Other codes.
-
-#[test]
-fn a_code_whose_plans_read_less_reads_less() {
-    let code = || local_code(3, 2);
-    let layout = || striped(6, 4, 3 * 6 * CELL);
-    let scenario = Scenario::new(code(), layout(), &[1], 9);
-    let report = rebuilt(&scenario);
-    // Units 0 and 2, and the sum of their group.
-    assert_eq!(report.bytes_read, 3 * 3 * CELL);
-    // Two of a group take more, and a source that fails another plan.
-    rebuilt(&Scenario::new(code(), layout(), &[1, 2], 9));
-    let mut scenario = Scenario::new(code(), layout(), &[1], 9);
-    scenario.sources[0].fault = Some((3, ReadFault::Fails));
-    rebuilt(&scenario);
-}
-
-/// Bytes that were read of each unit.
-fn bytes_of_units(scenario: &Scenario, report: &Report) -> Vec<u64> {
-    let mut bytes = vec![0; scenario.code.total_units()];
-    for (source, progress) in scenario.sources.iter().zip(&report.progress().sources) {
-        bytes[source.unit] += progress.bytes;
-    }
-    bytes
-}
-
-#[test]
-fn a_block_of_a_local_group_is_rebuilt_from_that_group_alone() {
-    for k in [6, 12] {
-        let code = || LocallyRepairable::new(k, 2, 2).unwrap();
-        let len = 3 * CELL;
-        // A data unit of either group, and the parity unit of the second one.
-        for lost in [0, k / 2 - 1, k / 2, k - 1, k + 1] {
-            let scenario = Scenario::new(code(), striped(k, 4, 3 * k as u64 * CELL), &[lost], 9);
-            let report = rebuilt(&scenario);
-            let second = lost >= k / 2;
-            let (data, parity) = if second { (k / 2..k, k + 1) } else { (0..k / 2, k) };
-            let expected: Vec<u64> = (0..k + 4)
-                .map(|unit| {
-                    let is_read = unit != lost && (data.contains(&unit) || unit == parity);
-                    if is_read { len } else { 0 }
-                })
-                .collect();
-            assert_eq!(bytes_of_units(&scenario, &report), expected, "unit {lost} of {k}-2-2");
-            // Nothing that was cancelled either.
-            assert_eq!(report.bytes_read, k as u64 / 2 * len);
-        }
-    }
-}
-
-#[test]
-fn a_data_unit_of_a_hitchhiker_code_is_rebuilt_from_the_halves_that_its_plan_says() {
-    for (k, m) in [(6, 3), (10, 4)] {
-        let code = || Hitchhiker::new(k, m).unwrap();
-        let (cell, stripes) = (4096, 3);
-        let layout = StripedLayout::new(k, m, cell, stripes * k as u64 * cell).unwrap();
-        for lost in 0..k {
-            let layout = AnyLayout::Striped(layout.with_whole_parity_cells());
-            let scenario = Scenario::new(code(), layout, &[lost], 9);
-            let report = rebuilt(&scenario);
-            let others: Vec<usize> = (0..k + m).filter(|&unit| unit != lost).collect();
-            let halves = code().repair_cost(&[lost], &others).unwrap().shards() * 2.0;
-            assert_eq!(report.bytes_read, halves as u64 * stripes * cell / 2, "unit {lost}");
-            assert!(halves < 2.0 * k as f64);
-        }
-    }
-}
-
-#[test]
-fn layouts_and_chunks_that_halves_do_not_fit_are_refused() {
-    let code = || Hitchhiker::new(4, 2).unwrap();
-    let whole = StripedLayout::new(4, 2, 4096, 20_000).unwrap().with_whole_parity_cells();
-    let scenario = Scenario::new(code(), AnyLayout::Striped(whole), &[1], 9);
-    let odd = StripedLayout::new(4, 2, 4095, 20_000).unwrap().with_whole_parity_cells();
-    let short = StripedLayout::new(4, 2, 4096, 20_000).unwrap();
-    let contiguous = ContiguousLayout::new([4096; 4], 2).unwrap();
-    for layout in
-        [AnyLayout::Striped(odd), AnyLayout::Striped(short), AnyLayout::Contiguous(contiguous)]
-    {
-        let other = Scenario { layout, ..scenario.clone() };
-        let refused = machine(&other, &[0, 2, 3, 4, 5], &[1]).unwrap_err();
-        assert!(matches!(refused, Error::Invalid { .. }), "{refused}");
-    }
-    let mut scenario = scenario;
-    scenario.checksum = ChunkedChecksum::new(ChecksumKind::Crc32c, 3000).unwrap();
-    let report = simulator::run_unchecked(&scenario);
-    assert!(matches!(report.failure().cause, Cause::Computing { .. }));
-}
-
-#[test]
-fn zeros_and_what_was_read_already_cost_nothing_where_the_cheapest_sources_are_chosen() {
-    // Units 3 to 5 end after the first stripe: the second one of unit 0 needs units 1 and 2 and
-    // the sum of the group, and so would a parity unit over all.
-    let code = || LocallyRepairable::new(6, 2, 2).unwrap();
-    let layout = striped(6, 4, 6 * CELL + 3 * CELL);
-    let mut scenario = Scenario::new(code(), layout, &[0], 9);
-    scenario.checksum = ChunkedChecksum::new(ChecksumKind::Crc32c, 500).unwrap();
-    scenario.config.buffer_len = 500;
-    // Gone at the second stripe, so one of the others comes in for it, and nobody else.
-    let place = scenario.sources.iter().position(|source| source.unit == 6).unwrap();
-    scenario.sources[place].fault = Some((4, ReadFault::Fails));
-    let report = rebuilt(&scenario);
-    let bytes = bytes_of_units(&scenario, &report);
-    assert_eq!(bytes[1..3], [2 * CELL; 2]);
-    assert_eq!((bytes[6], bytes[8] + bytes[9]), (CELL, CELL));
-    assert_eq!((&bytes[3..6], bytes[7]), (&[0; 3][..], 0));
-}
-
-#[test]
-fn a_source_of_a_local_group_that_fails_or_is_slow_takes_another_plan() {
-    let code = || LocallyRepairable::new(12, 2, 2).unwrap();
-    let group = || Scenario::new(code(), striped(12, 4, 8 * 12 * CELL), &[1], 9);
-    // Two of the group are gone then: twelve are read.
-    let mut scenario = group();
-    scenario.sources[0].fault = Some((3, ReadFault::Fails));
-    let report = rebuilt(&scenario);
-    assert!(matches!(reason(&report, 0), Some(Reason::Read(_))));
-    let reads: Vec<u64> = report.progress().sources.iter().map(|source| source.reads).collect();
-    assert_eq!(reads.iter().filter(|&&reads| reads == report.progress().rounds - 3).count(), 7);
-
-    let mut scenario = group();
-    scenario.config.hedging = Hedging::After(ms(10));
-    scenario.sources[0].fault = Some((3, ReadFault::Stalls));
-    let report = rebuilt(&scenario);
-    assert!(report.progress().hedges > 0);
-    assert_eq!(reason(&report, 0), None);
-    assert!(report.ended_at < ms(2000), "{:?}", report.ended_at);
-
-    // One that is always slow is done without, once it has been so often enough.
-    let mut scenario = group();
-    scenario.config.hedging = Hedging::After(ms(10));
-    scenario.sources[0].latency = (ms(50), ms(50));
-    let report = rebuilt(&scenario);
-    let (hedges, rounds) = (report.progress().hedges, report.progress().rounds);
-    assert!((1..rounds / 2).contains(&hedges), "{hedges} hedges in {rounds} rounds");
 }
 
 // --- What the driver must not do, and gets away with.

@@ -7,6 +7,7 @@
 // Each suite is a crate of its own and uses its own part of this module.
 #![allow(dead_code)]
 
+pub mod groups;
 pub mod operations;
 pub mod scenario;
 pub mod verdict;
