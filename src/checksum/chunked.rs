@@ -137,7 +137,7 @@ impl ChunkedChecksum {
     ///
     /// [`Error::Count`] unless `sums` has [`sums_len`](Self::sums_len) bytes.
     pub fn compute(&self, data: &[u8], sums: &mut [u8]) -> Result<()> {
-        self.check_sums_len(data, sums)?;
+        self.check_sums_len(data.len() as u64, sums)?;
         let Some(crc) = self.crc else { return Ok(()) };
         let (sums, _) = sums.as_chunks_mut::<4>();
         crc.sums(data, 0, self.bytes_per_checksum, sums);
@@ -153,7 +153,7 @@ impl ChunkedChecksum {
     /// [`Error::ChecksumMismatch`] for the first chunk that does not have the checksum given,
     /// [`Error::Count`] unless `sums` has [`sums_len`](Self::sums_len) bytes.
     pub fn verify(&self, data: &[u8], sums: &[u8]) -> Result<()> {
-        self.check_sums_len(data, sums)?;
+        self.check_sums_len(data.len() as u64, sums)?;
         self.verify_part(data, 0..data.len(), &mut { Progress::START }, sums)
             .map_err(|mismatch| mismatch.error(self.bytes_per_checksum))
     }
@@ -244,9 +244,9 @@ impl ChunkedChecksum {
         (part, first, progress.ends_within(self.bytes_per_checksum, part.len()))
     }
 
-    /// [`Error::Count`] unless `sums` has as many bytes as the checksums of `data`.
-    pub(crate) fn check_sums_len(&self, data: &[u8], sums: &[u8]) -> Result<()> {
-        let expected = self.sums_len(data.len() as u64)?;
+    /// [`Error::Count`] unless `sums` has as many bytes as the checksums of so many bytes.
+    pub(crate) fn check_sums_len(&self, data_len: u64, sums: &[u8]) -> Result<()> {
+        let expected = self.sums_len(data_len)?;
         if sums.len() as u64 != expected {
             return Err(Error::Count {
                 what: "bytes of checksums",

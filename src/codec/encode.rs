@@ -52,13 +52,13 @@ pub(super) fn update<P: AsMut<[u8]>>(
     new: &[u8],
     parity: &mut [P],
 ) -> Result<()> {
-    if code.sub_shards() != 1 {
-        return sub_shards::update(code, unit, old, new, parity);
-    }
     if unit >= code.data_units() {
         return Err(Error::NotADataUnit { unit, data_units: code.data_units() });
     }
     check_count("parity shards", code.parity_units(), parity.len())?;
+    if code.sub_shards() != 1 {
+        return sub_shards::update(code, unit, old, new, parity);
+    }
     let longest = old.len().max(new.len());
     check_parity(parity, longest)?;
     let plan = code.encode_plan();

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::encode::check_parity;
-use super::plan::{check_count, check_length};
+use super::plan::check_length;
 use super::shards::{check_present, longest, part};
 use super::{Consistency, ErasureCode, Read, self_check, syndromes};
 use crate::{Error, Result};
@@ -75,7 +75,8 @@ pub(super) fn encode_verified<D: AsRef<[u8]>, P: AsMut<[u8]>>(
     self_check::encode_verified(&inner(code)?, &data, &mut split_mut(parity, subs), seed)
 }
 
-/// `old` and `new` are whole shards here, so that it is known which sub-shard a byte is of.
+/// `old` and `new` are whole shards here, so that it is known which sub-shard a byte is of. The
+/// caller has checked `unit` and the number of parity shards.
 pub(super) fn update<P: AsMut<[u8]>>(
     code: &impl ErasureCode,
     unit: usize,
@@ -83,10 +84,6 @@ pub(super) fn update<P: AsMut<[u8]>>(
     new: &[u8],
     parity: &mut [P],
 ) -> Result<()> {
-    if unit >= code.data_units() {
-        return Err(Error::NotADataUnit { unit, data_units: code.data_units() });
-    }
-    check_count("parity shards", code.parity_units(), parity.len())?;
     let subs = code.sub_shards();
     let len = parity.first_mut().map_or(0, |shard| shard.as_mut().len());
     check_parity(parity, len)?;

@@ -142,7 +142,7 @@ impl FileChecksumBuilder {
     /// [`Error::Count`] where `sums` has another length than
     /// [`sums_len`](ChunkedChecksum::sums_len) says; nothing is done then.
     pub fn add_block(&mut self, len: u64, sums: &[u8]) -> Result<()> {
-        self.check_sums_len(len, sums)?;
+        self.checksum.check_sums_len(len, sums)?;
         if len == 0 {
             return Ok(());
         }
@@ -170,7 +170,7 @@ impl FileChecksumBuilder {
             return Err(Error::Count { what, expected: data_units, got });
         }
         for (unit, sums) in sums.iter().enumerate() {
-            self.check_sums_len(group.unit_len(unit), sums.as_ref())?;
+            self.checksum.check_sums_len(group.unit_len(unit), sums.as_ref())?;
         }
         if group.group_len() == 0 {
             return Ok(());
@@ -213,15 +213,6 @@ impl FileChecksumBuilder {
             },
             CombineMode::CompositeCrc => FileChecksum::CompositeCrc { kind, crc: self.crc },
         }
-    }
-
-    fn check_sums_len(&self, len: u64, sums: &[u8]) -> Result<()> {
-        let expected = self.checksum.sums_len(len)?;
-        if sums.len() as u64 == expected {
-            return Ok(());
-        }
-        let expected = usize::try_from(expected).unwrap_or(usize::MAX);
-        Err(Error::Count { what: "bytes of checksums", expected, got: sums.len() })
     }
 
     fn count_block(&mut self, sums: &[u8]) {
