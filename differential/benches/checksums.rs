@@ -4,7 +4,8 @@
 //! contestants take turns, forwards and backwards, so that what disturbs the machine disturbs all.
 //! The table has each one's fastest turn, that as a ratio to ISA-L's fastest, and the median and
 //! quartiles of the ratios turn by turn, which tell how disturbed the run was. One core. Before
-//! anything is measured, all must have computed the same.
+//! anything is measured, all must have computed the same. An argument (`-- '(6,3), 1 MiB'`) leaves
+//! only the comparisons whose titles contain it.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -179,6 +180,9 @@ fn encoding_with_sums(data_units: usize, parity_units: usize, shard_len: usize) 
 /// Lets all take turns, the first being what the others are compared with, and prints a line of
 /// each.
 fn compare(title: &str, call_bytes: usize, sums_len: usize, contestants: Vec<Contestant<'_>>) {
+    if std::env::args().skip(1).any(|wanted| wanted != "--bench" && !title.contains(&wanted)) {
+        return;
+    }
     let mut contestants = contestants;
     let mut expected = vec![0; sums_len];
     (contestants[0].work)(&mut expected);
