@@ -5,8 +5,10 @@
 //! ISA-L 2.31.
 
 use core::ffi::{c_int, c_uchar, c_uint};
+use core::marker::PhantomData;
 
 use isal_sys as _;
+use restripe::KernelId;
 use restripe::gf8::Matrix;
 
 // Pointers to what a function only reads are `const` here; most are not in the C headers.
@@ -30,8 +32,60 @@ unsafe extern "C" {
         inputs: *const *const c_uchar,
         outputs: *const *mut c_uchar,
     );
+    fn ec_init_tables_base(
+        columns: c_int,
+        rows: c_int,
+        coefficients: *const c_uchar,
+        tables: *mut c_uchar,
+    );
     fn crc32_iscsi(bytes: *const c_uchar, len: c_int, initial: c_uint) -> c_uint;
     fn crc32_gzip_refl(initial: u32, bytes: *const c_uchar, len: u64) -> u32;
+}
+
+/// `ec_encode_data` and those of its versions that it chooses from.
+type EncodeData = unsafe extern "C" fn(
+    len: c_int,
+    columns: c_int,
+    rows: c_int,
+    tables: *const c_uchar,
+    inputs: *const *const c_uchar,
+    outputs: *const *mut c_uchar,
+);
+
+/// Declares functions that are [`EncodeData`].
+#[cfg(target_arch = "x86_64")]
+macro_rules! versions_of_ec_encode_data {
+    ($($name:ident)*) => {
+        unsafe extern "C" {
+            $(fn $name(
+                len: c_int,
+                columns: c_int,
+                rows: c_int,
+                tables: *const c_uchar,
+                inputs: *const *const c_uchar,
+                outputs: *const *mut c_uchar,
+            );)*
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+versions_of_ec_encode_data! {
+    ec_encode_data_avx512_gfni
+    ec_encode_data_avx512
+    ec_encode_data_avx2_gfni
+    ec_encode_data_avx2
+    ec_encode_data_sse
+}
+
+#[cfg(target_arch = "x86_64")]
+unsafe extern "C" {
+    fn ec_init_tables_gfni(
+        columns: c_int,
+        rows: c_int,
+        coefficients: *const c_uchar,
+        tables: *mut c_uchar,
+    );
 }
 
 /// ISA-L counts everything in `int`. Panics where a count does not fit.
@@ -120,29 +174,72 @@ pub struct Encoder {
     rows: usize,
     /// 32 bytes a coefficient, which ISA-L's GFNI code writes as 64-bit words.
     tables: Vec<[u64; 4]>,
+    function: EncodeData,
 }
 
 impl Encoder {
-    /// The tables for the coefficients `rows`.
+    /// The tables for the coefficients `rows`, and the function that ISA-L chooses on this CPU.
     #[must_use]
     pub fn new(rows: &Matrix) -> Self {
+        Self::with(rows, ec_init_tables, ec_encode_data)
+    }
+
+    /// The same by the function that ISA-L has for a kernel of restripe's, where the CPU can run
+    /// it.
+    #[must_use]
+    pub fn for_kernel(rows: &Matrix, kernel: KernelId) -> Option<Self> {
+        match kernel.name() {
+            #[cfg(target_arch = "x86_64")]
+            name => {
+                let (tables, function): (_, EncodeData) = match name {
+                    "avx512_gfni" => (ec_init_tables_gfni as _, ec_encode_data_avx512_gfni),
+                    "avx512" => (ec_init_tables_base as _, ec_encode_data_avx512),
+                    "avx2_gfni" => (ec_init_tables_gfni as _, ec_encode_data_avx2_gfni),
+                    "avx2" => (ec_init_tables_base as _, ec_encode_data_avx2),
+                    "ssse3" => (ec_init_tables_base as _, ec_encode_data_sse),
+                    _ => return None,
+                };
+                Some(Self::with(rows, tables, function))
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => None,
+        }
+    }
+
+    fn with(
+        rows: &Matrix,
+        init_tables: unsafe extern "C" fn(c_int, c_int, *const c_uchar, *mut c_uchar),
+        function: EncodeData,
+    ) -> Self {
         let coefficients = elements(rows);
         let (columns, rows) = (rows.columns(), rows.rows());
         let mut tables = vec![[0; 4]; coefficients.len()];
         let (coefficients, bytes) = (coefficients.as_ptr(), tables.as_mut_ptr().cast());
         // SAFETY: there are columns x rows coefficients and 32 bytes of tables for each.
-        unsafe { ec_init_tables(int(columns), int(rows), coefficients, bytes) };
-        Self { columns, rows, tables }
+        unsafe { init_tables(int(columns), int(rows), coefficients, bytes) };
+        Self { columns, rows, tables, function }
     }
 
     /// As [`encode_data`], and panics where that does.
     pub fn encode<I: AsRef<[u8]>, O: AsMut<[u8]>>(&self, inputs: &[I], outputs: &mut [O]) {
+        self.call(inputs, outputs).run();
+    }
+
+    /// What [`encode`](Self::encode) calls, as a caller in C has it: pointers in arrays. It can be
+    /// run many times.
+    ///
+    /// Panics as [`encode_data`] does.
+    pub fn call<'a, I: AsRef<[u8]>, O: AsMut<[u8]>>(
+        &'a self,
+        inputs: &'a [I],
+        outputs: &'a mut [O],
+    ) -> Call<'a> {
         assert_eq!(inputs.len(), self.columns, "one input a column");
         assert_eq!(outputs.len(), self.rows, "one output a row");
         let Some(len) = inputs.first().map(|input| input.as_ref().len()) else {
             panic!("no inputs");
         };
-        let inputs: Vec<*const u8> = inputs
+        let inputs = inputs
             .iter()
             .map(|input| {
                 let input = input.as_ref();
@@ -150,7 +247,7 @@ impl Encoder {
                 input.as_ptr()
             })
             .collect();
-        let outputs: Vec<*mut u8> = outputs
+        let outputs = outputs
             .iter_mut()
             .map(|output| {
                 let output = output.as_mut();
@@ -158,17 +255,35 @@ impl Encoder {
                 output.as_mut_ptr()
             })
             .collect();
-        // SAFETY: the tables are those of columns x rows coefficients; there are as many input and
-        // output pointers, each to `len` bytes (asserted above); the outputs are borrowed mutably,
-        // so they overlap nothing.
+        Call { encoder: self, len: int(len), inputs, outputs, borrowed: PhantomData }
+    }
+}
+
+/// One call of an [`Encoder`], with all its arguments.
+pub struct Call<'a> {
+    encoder: &'a Encoder,
+    len: c_int,
+    inputs: Vec<*const u8>,
+    outputs: Vec<*mut u8>,
+    borrowed: PhantomData<&'a mut [u8]>,
+}
+
+impl Call<'_> {
+    /// Computes all outputs.
+    pub fn run(&mut self) {
+        let Encoder { columns, rows, ref tables, function } = *self.encoder;
+        // SAFETY: the tables are those of columns x rows coefficients, and a CPU that has the
+        // function's kernel runs this; there are as many input and output pointers, each to `len`
+        // bytes that are still borrowed (`Encoder::call` asserted it); the outputs are borrowed
+        // mutably, so they overlap nothing.
         unsafe {
-            ec_encode_data(
-                int(len),
-                int(self.columns),
-                int(self.rows),
-                self.tables.as_ptr().cast(),
-                inputs.as_ptr(),
-                outputs.as_ptr(),
+            function(
+                self.len,
+                int(columns),
+                int(rows),
+                tables.as_ptr().cast(),
+                self.inputs.as_ptr(),
+                self.outputs.as_ptr(),
             );
         }
     }
