@@ -85,8 +85,7 @@ const ARCHITECTURE: &str = if cfg!(target_arch = "x86_64") {
     "other"
 };
 
-/// Who made an x86 CPU, as far as choices depend on it.
-#[cfg(target_arch = "x86_64")]
+/// Who made a CPU, as far as choices depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Maker {
     Intel,
@@ -95,8 +94,7 @@ pub(crate) enum Maker {
 }
 
 /// The maker and the family of this CPU; asked once.
-#[cfg(target_arch = "x86_64")]
-pub(crate) fn x86_maker_and_family() -> (Maker, u32) {
+pub(crate) fn maker_and_family() -> (Maker, u32) {
     use once_cell::race::OnceBox;
     static ANSWER: OnceBox<(Maker, u32)> = OnceBox::new();
     *ANSWER.get_or_init(|| {
@@ -183,9 +181,58 @@ fn features() -> Vec<&'static str> {
     Vec::new()
 }
 
+/// What the CPU says of its caches, else what the operating system does.
+pub(crate) fn caches() -> Vec<Cache> {
+    let mut caches = cpuid_caches();
+    if caches.is_empty() {
+        caches = sysfs_caches();
+    }
+    caches.sort_by_key(|cache| cache.level);
+    caches
+}
+
+/// From leaf 4 (Intel) or 0x8000001D (AMD), which have the same form: Intel's Software Developer's
+/// Manual, volume 2A; AMD's Architecture Programmer's Manual, volume 3.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+fn cpuid_caches() -> Vec<Cache> {
+    use core::arch::x86_64::{__cpuid, __cpuid_count};
+    #[allow(unused_unsafe)] // safe since Rust 1.94
+    // SAFETY: every x86-64 CPU has the instruction.
+    let ask = |leaf: u32, index: u32| unsafe { __cpuid_count(leaf, index) };
+    #[allow(unused_unsafe)] // safe since Rust 1.94
+    // SAFETY: as above.
+    let most = |base: u32| unsafe { __cpuid(base) }.eax;
+    let leaf = match maker_and_family().0 {
+        Maker::Intel if most(0) >= 4 => 4,
+        Maker::Amd if most(0x8000_0000) >= 0x8000_001D => 0x8000_001D,
+        _ => return Vec::new(),
+    };
+    let cache = |index| {
+        let answer = ask(leaf, index);
+        let kind = answer.eax & 0x1F;
+        let field = |register: u32, shift: u32, bits: u32| {
+            u64::from(register >> shift & ((1 << bits) - 1)) + 1
+        };
+        let ways_of_lines =
+            field(answer.ebx, 22, 10) * field(answer.ebx, 12, 10) * field(answer.ebx, 0, 12);
+        (kind != 0).then_some(Cache {
+            level: answer.eax >> 5 & 7,
+            holds_data: kind != 2,
+            bytes: ways_of_lines * (u64::from(answer.ecx) + 1),
+            shared_by: field(answer.eax, 14, 12) as u32,
+        })
+    };
+    (0..16).map_while(cache).collect()
+}
+
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+fn cpuid_caches() -> Vec<Cache> {
+    Vec::new()
+}
+
 /// From sysfs: Linux, Documentation/ABI/testing/sysfs-devices-system-cpu.
 #[cfg(all(feature = "std", target_os = "linux"))]
-fn caches() -> Vec<Cache> {
+fn sysfs_caches() -> Vec<Cache> {
     let read = |index: u32, file: &str| {
         let path = std::format!("/sys/devices/system/cpu/cpu0/cache/index{index}/{file}");
         std::fs::read_to_string(path).ok().map(|text| String::from(text.trim()))
@@ -205,9 +252,7 @@ fn caches() -> Vec<Cache> {
             shared_by: read(index, "shared_cpu_list").map_or(1, |list| count_listed(&list)),
         })
     };
-    let mut caches: Vec<Cache> = (0..16).map_while(cache).collect();
-    caches.sort_by_key(|cache| cache.level);
-    caches
+    (0..16).map_while(cache).collect()
 }
 
 /// How many CPUs a list such as `0-3,8` names.
@@ -221,7 +266,7 @@ fn count_listed(list: &str) -> u32 {
 }
 
 #[cfg(not(all(feature = "std", target_os = "linux")))]
-fn caches() -> Vec<Cache> {
+fn sysfs_caches() -> Vec<Cache> {
     Vec::new()
 }
 

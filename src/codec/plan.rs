@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::{MatrixKind, steps};
 use crate::gf8::Matrix;
-use crate::kernel::{KernelMatrix, Program, Step};
+use crate::kernel::{KernelMatrix, NextUse, Program, Step};
 use crate::{Error, KernelId, Result};
 
 /// What a plan reads of one unit: `count` sub-shards from `first_sub` on.
@@ -169,6 +169,23 @@ impl Plan {
     #[must_use]
     pub fn kernel(&self) -> KernelId {
         self.kernel
+    }
+
+    /// The same plan for a caller who knows what becomes of the outputs next. Unless it is told,
+    /// they are taken to be left alone ([`NextUse::Later`]).
+    ///
+    /// ```
+    /// use restripe::kernel::NextUse;
+    /// use restripe::{ErasureCode, ReedSolomon};
+    ///
+    /// // The parity is hashed as soon as it is there.
+    /// let plan = ReedSolomon::new(6, 3)?.encode_plan().clone().with_next_use(NextUse::Soon);
+    /// # Ok::<(), restripe::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_next_use(mut self, next_use: NextUse) -> Self {
+        self.program.set_next_use(next_use);
+        self
     }
 
     /// Bytes of scratch that [`apply_with_scratch`](Self::apply_with_scratch) needs for shards of

@@ -24,13 +24,13 @@ macro_rules! kernel_table {
             outputs: *const *mut u8,
             start: usize,
             end: usize,
-            accumulate: bool,
+            manner: crate::kernel::Manner,
         ) {
             // SAFETY: the caller's own promise, and the features are those of this function.
             unsafe {
                 crate::kernel::generic::dot_product::<$vector, COLUMNS, ROWS, UNROLL, true>(
                     products::<COLUMNS, ROWS, UNROLL>,
-                    entries, inputs, outputs, start, end, accumulate,
+                    entries, inputs, outputs, start, end, manner,
                 );
             }
         }
@@ -45,13 +45,13 @@ macro_rules! kernel_table {
             outputs: *const *mut u8,
             start: usize,
             end: usize,
-            accumulate: bool,
+            manner: crate::kernel::Manner,
         ) {
             // SAFETY: the caller's own promise, and the features are those of this function.
             unsafe {
                 crate::kernel::generic::dot_product::<$vector, COLUMNS, 1, UNROLL, false>(
                     sums::<COLUMNS, UNROLL>,
-                    entries, inputs, outputs, start, end, accumulate,
+                    entries, inputs, outputs, start, end, manner,
                 );
             }
         }
@@ -61,6 +61,7 @@ macro_rules! kernel_table {
             name: $name,
             supported: $supported,
             vector_bytes: <$vector as crate::kernel::vector::Gf8Vector>::BYTES,
+            streams: <$vector as crate::kernel::vector::Gf8Vector>::STREAMS,
             entry_words: <$vector as crate::kernel::vector::Gf8Vector>::ENTRY_WORDS,
             entries: &$entries,
             products: &[$([

@@ -8,7 +8,7 @@ use core::ops::Range;
 use core::ptr::copy_nonoverlapping;
 
 use super::vector::Gf8Vector;
-use super::{DotProduct, MAX_COLUMNS, MAX_ROWS};
+use super::{DotProduct, MAX_COLUMNS, MAX_ROWS, Manner};
 
 /// The longest vector; bounce buffers have room for one a stream.
 const MAX_BYTES: usize = 64;
@@ -19,11 +19,11 @@ const MAX_BYTES: usize = 64;
 /// a rolled loop live in memory instead of registers.
 macro_rules! for_each_pair {
     ($columns:expr, |$column:ident| $body:expr) => {
-        for_each_pair!(@ $columns, $column, $body, 0 2 4 6 8 10 12 14)
+        for_each_pair!(@ $columns, $column, $body, 0 2 4 6 8 10 12 14 16 18)
     };
     (@ $columns:expr, $column:ident, $body:expr, $($first:literal)*) => {
         $(if $first < $columns {
-            const { assert!(MAX_COLUMNS == 16, "one literal a pair of columns") };
+            const { assert!(MAX_COLUMNS == 20, "one literal a pair of columns") };
             #[allow(non_upper_case_globals)]
             const $column: usize = $first;
             $body
@@ -33,7 +33,7 @@ macro_rules! for_each_pair {
 
 /// Sums of products over bytes `start..end` of every stream.
 ///
-/// Output r becomes (or, with `accumulate`, has added to it) the sum over columns c of
+/// Output r becomes (or, where the manner says so, has added to it) the sum over columns c of
 /// coefficient (c, r) times input c. With `MULTIPLY` false all coefficients are 1 and `entries`
 /// is not read. `itself` is the entry function that this is inlined into.
 ///
@@ -54,7 +54,7 @@ pub(super) unsafe fn dot_product<
     outputs: *const *mut u8,
     start: usize,
     end: usize,
-    accumulate: bool,
+    manner: Manner,
 ) {
     const {
         assert!(COLUMNS >= 1 && COLUMNS <= MAX_COLUMNS);
@@ -75,7 +75,7 @@ pub(super) unsafe fn dot_product<
                 &rows,
                 at,
                 V::BYTES,
-                accumulate,
+                manner,
             );
         }
         at += UNROLL * V::BYTES;
@@ -86,7 +86,7 @@ pub(super) unsafe fn dot_product<
             // SAFETY: `count` bytes, at most a vector's, lie before `end` in every stream.
             unsafe {
                 block::<V, COLUMNS, ROWS, 1, MULTIPLY, true>(
-                    entries, &columns, &rows, at, count, accumulate,
+                    entries, &columns, &rows, at, count, manner,
                 );
             }
             at += count;
@@ -103,7 +103,7 @@ pub(super) unsafe fn dot_product<
                     &rows,
                     at,
                     V::BYTES,
-                    accumulate,
+                    manner,
                 );
             }
             at += V::BYTES;
@@ -113,9 +113,7 @@ pub(super) unsafe fn dot_product<
         let shape = Shape { columns: COLUMNS, rows: ROWS, vector_bytes: V::BYTES };
         // SAFETY: fewer bytes than a vector's are left before `end` in every stream, and
         // `itself` computes COLUMNS and ROWS.
-        unsafe {
-            last_partial_vector(itself, shape, entries, inputs, outputs, at..end, accumulate)
-        };
+        unsafe { last_partial_vector(itself, shape, entries, inputs, outputs, at..end, manner) };
     }
 }
 
@@ -134,7 +132,7 @@ unsafe fn block<
     outputs: &[*mut u8; ROWS],
     at: usize,
     count: usize,
-    accumulate: bool,
+    manner: Manner,
 ) {
     // SAFETY: the caller vouches for the bytes of every stream from `at` (UNROLL vectors, or
     // `count` bytes where PARTIAL), for COLUMNS * ROWS entries, and for the target features.
@@ -146,14 +144,14 @@ unsafe fn block<
                 V::load(stream.add(at + step * V::BYTES))
             }
         };
-        let mut sums = [[V::zero(); UNROLL]; ROWS];
-        if accumulate {
-            for row in 0..ROWS {
-                for step in 0..UNROLL {
-                    sums[row][step] = read(outputs[row].cast_const(), step);
+        if manner.ahead != 0 {
+            for input in inputs {
+                for line in (0..UNROLL * V::BYTES).step_by(64) {
+                    V::prefetch(input.wrapping_add(at + line + usize::from(manner.ahead)));
                 }
             }
         }
+        let mut sums = [[V::zero(); UNROLL]; ROWS];
         for_each_pair!(COLUMNS, |COLUMN| {
             let paired = COLUMN + 1 < COLUMNS;
             let mut x = [V::zero(); UNROLL];
@@ -172,29 +170,54 @@ unsafe fn block<
                             entries.add(((COLUMN + 1) * ROWS + row) * V::ENTRY_WORDS),
                         );
                         for step in 0..UNROLL {
-                            sums[row][step] = sums[row][step].add_products(x[step], c, y[step], d);
+                            sums[row][step] = if COLUMN == 0 {
+                                x[step].mul(c).add_product(y[step], d)
+                            } else {
+                                sums[row][step].add_products(x[step], c, y[step], d)
+                            };
                         }
                     } else {
                         for step in 0..UNROLL {
-                            sums[row][step] = sums[row][step].add_product(x[step], c);
+                            sums[row][step] = if COLUMN == 0 {
+                                x[step].mul(c)
+                            } else {
+                                sums[row][step].add_product(x[step], c)
+                            };
                         }
                     }
                 } else {
                     for step in 0..UNROLL {
-                        sums[row][step] = if paired {
-                            sums[row][step].xor3(x[step], y[step])
-                        } else {
-                            sums[row][step].xor(x[step])
+                        sums[row][step] = match (COLUMN, paired) {
+                            (0, true) => x[step].xor(y[step]),
+                            (0, false) => x[step],
+                            (_, true) => sums[row][step].xor3(x[step], y[step]),
+                            (_, false) => sums[row][step].xor(x[step]),
                         };
                     }
                 }
             }
         });
-        for row in 0..ROWS {
-            for step in 0..UNROLL {
-                if PARTIAL {
-                    sums[row][step].store_first(outputs[row].add(at), count);
-                } else {
+        // At the end, so that no sum has to begin as a register of zeros.
+        if manner.accumulate {
+            for row in 0..ROWS {
+                for step in 0..UNROLL {
+                    sums[row][step] = sums[row][step].xor(read(outputs[row].cast_const(), step));
+                }
+            }
+        }
+        if PARTIAL {
+            for row in 0..ROWS {
+                sums[row][0].store_first(outputs[row].add(at), count);
+            }
+        } else if manner.streaming {
+            for row in 0..ROWS {
+                for step in 0..UNROLL {
+                    sums[row][step].stream(outputs[row].add(at + step * V::BYTES));
+                }
+            }
+        } else {
+            for row in 0..ROWS {
+                for step in 0..UNROLL {
                     sums[row][step].store(outputs[row].add(at + step * V::BYTES));
                 }
             }
@@ -224,7 +247,7 @@ unsafe fn last_partial_vector(
     inputs: *const *const u8,
     outputs: *const *mut u8,
     left: Range<usize>,
-    accumulate: bool,
+    manner: Manner,
 ) {
     let mut input_bytes = [[0u8; MAX_BYTES]; MAX_COLUMNS];
     let mut output_bytes = [[0u8; MAX_BYTES]; MAX_ROWS];
@@ -240,7 +263,7 @@ unsafe fn last_partial_vector(
         input_pointers[column] = input_bytes[column].as_ptr();
     }
     for row in 0..shape.rows {
-        if accumulate {
+        if manner.accumulate {
             // SAFETY: as above, for `shape.rows` outputs.
             unsafe {
                 let source = (*outputs.add(row)).add(left.start);
@@ -258,7 +281,7 @@ unsafe fn last_partial_vector(
             output_pointers.as_ptr(),
             0,
             shape.vector_bytes,
-            accumulate,
+            Manner { accumulate: manner.accumulate, ..Manner::default() },
         );
     }
     for row in 0..shape.rows {

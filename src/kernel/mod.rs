@@ -34,6 +34,7 @@ mod generic;
 mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod policy;
 mod program;
 mod scalar;
 mod tables;
@@ -42,12 +43,13 @@ mod vector;
 mod x86;
 
 pub(crate) use matrix::KernelMatrix;
+pub use policy::{MemoryPolicy, NextUse};
 pub(crate) use program::{Program, Step};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::detected;
 
 /// The most inputs that an entry function of any kernel takes.
-const MAX_COLUMNS: usize = 16;
+const MAX_COLUMNS: usize = 20;
 
 /// Outputs that one entry function computes in a pass.
 const MAX_ROWS: usize = 6;
@@ -59,21 +61,39 @@ const MAX_ROWS: usize = 6;
 /// The CPU has the features of the kernel. `inputs` and `outputs` point to as many pointers as
 /// the function has columns and rows, each valid for bytes `start..end` (to be read, or read and
 /// written); no output overlaps an input or another output; `start <= end`; and there are
-/// columns x rows coefficients of the kernel's form at `entries`, column by column.
+/// columns x rows coefficients of the kernel's form at `entries`, column by column. Outputs are
+/// aligned as [`Manner::streaming`] asks.
 type DotProduct = unsafe fn(
     entries: *const u64,
     inputs: *const *const u8,
     outputs: *const *mut u8,
     start: usize,
     end: usize,
-    accumulate: bool,
+    manner: Manner,
 );
+
+/// How an entry function goes about its work.
+#[derive(Clone, Copy, Default)]
+struct Manner {
+    /// Whether results are added to what outputs hold.
+    accumulate: bool,
+    /// Whether outputs are stored past the caches. Each then begins, at `start`, at a multiple of
+    /// [`STREAM_ALIGNMENT`].
+    streaming: bool,
+    /// How many bytes ahead of those computed inputs are asked for; 0 for not at all.
+    ahead: u16,
+}
+
+/// What streamed outputs are aligned to: a cache line, and the longest vector.
+const STREAM_ALIGNMENT: usize = 64;
 
 /// One instruction set's functions and what the code around them must know.
 struct KernelTable {
     name: &'static str,
     supported: fn() -> bool,
     vector_bytes: usize,
+    /// Whether it has stores that go past the caches.
+    streams: bool,
     /// Words of one coefficient.
     entry_words: usize,
     /// The form of every coefficient, `entry_words` each.

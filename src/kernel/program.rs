@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::KernelMatrix;
+use super::{KernelMatrix, NextUse};
 
 /// Buffers of one program: inputs, outputs and scratch together.
 pub(crate) const MAX_BUFFERS: usize = 1024;
@@ -133,35 +133,40 @@ impl Program {
             return false;
         }
         let len = inputs[0].as_ref().len();
-        let mut is_uniform = true;
+        // Loops that end early are left as they are; else the compiler makes vectors of four
+        // pointers, which take longer to put together than a short shard to encode.
         let mut input_pointers = [MaybeUninit::<*const u8>::uninit(); FEW_BUFFERS];
         for (slot, input) in input_pointers.iter_mut().zip(inputs) {
             let input = input.as_ref();
             slot.write(input.as_ptr());
-            is_uniform &= input.len() == len;
+            if input.len() != len {
+                return false;
+            }
         }
         let mut output_pointers = [MaybeUninit::<*mut u8>::uninit(); FEW_BUFFERS];
         for (slot, output) in output_pointers.iter_mut().zip(outputs) {
             let output = output.as_mut();
             slot.write(output.as_mut_ptr());
-            is_uniform &= output.len() == len;
-        }
-        if is_uniform {
-            // SAFETY: a dense program's matrix has `inputs` columns and `outputs` rows, of which
-            // there are some; that many pointers were set, from slices of `len` bytes each that
-            // are still borrowed. Outputs were borrowed mutably, so they overlap nothing.
-            unsafe {
-                let (inputs, outputs) = (input_pointers.as_ptr(), output_pointers.as_ptr());
-                self.steps[0].matrix.dot_product(
-                    0..self.inputs,
-                    inputs.cast(),
-                    outputs.cast(),
-                    0..len,
-                    accumulate,
-                );
+            if output.len() != len {
+                return false;
             }
         }
-        is_uniform
+        let (inputs, outputs) = (input_pointers.as_ptr(), output_pointers.as_ptr());
+        // SAFETY: a dense program's matrix has `inputs` columns and `outputs` rows, of which there
+        // are some; that many pointers were set, from slices of `len` bytes each that are still
+        // borrowed. Outputs were borrowed mutably, so they overlap nothing.
+        unsafe {
+            self.steps[0].matrix.whole_product(inputs.cast(), outputs.cast(), len, accumulate);
+        }
+        true
+    }
+
+    /// Says what becomes of the outputs.
+    pub(crate) fn set_next_use(&mut self, next_use: NextUse) {
+        // What other steps write is read by the steps after them.
+        if let [step] = &mut self.steps[..] {
+            step.matrix.set_next_use(next_use);
+        }
     }
 
     /// Runs all steps. Where buffers differ in length, an input counts as continued with zeros.

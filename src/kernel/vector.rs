@@ -19,6 +19,9 @@ pub(super) trait Gf8Vector: Copy {
     /// otherwise the last partial vector goes through a buffer on the stack.
     const MASKED: bool;
 
+    /// Whether [`stream`](Self::stream) goes past the caches.
+    const STREAMS: bool = false;
+
     /// 64-bit words that a coefficient takes in memory.
     const ENTRY_WORDS: usize;
 
@@ -33,6 +36,19 @@ pub(super) trait Gf8Vector: Copy {
 
     /// Writes `BYTES` bytes.
     unsafe fn store(self, target: *mut u8);
+
+    /// Writes `BYTES` bytes past the caches, if the instruction set can: `target` is then a multiple
+    /// of `BYTES`, and who lets others see the bytes calls `finish_streaming` before.
+    #[inline(always)]
+    unsafe fn stream(self, target: *mut u8) {
+        // SAFETY: the caller's own promise.
+        unsafe { self.store(target) }
+    }
+
+    /// Asks for the cache line of an address, which need not be valid; nothing where there is no
+    /// such instruction.
+    #[inline(always)]
+    unsafe fn prefetch(_source: *const u8) {}
 
     /// Reads the first `count` bytes (1 to `BYTES`) and touches no other; the rest is zero.
     unsafe fn load_first(_source: *const u8, _count: usize) -> Self {

@@ -18,6 +18,7 @@ struct Vector(__m256i);
 impl Gf8Vector for Vector {
     const BYTES: usize = 32;
     const MASKED: bool = false;
+    const STREAMS: bool = true;
     const ENTRY_WORDS: usize = 1;
     type Coefficient = __m256i;
 
@@ -37,6 +38,19 @@ impl Gf8Vector for Vector {
     unsafe fn store(self, target: *mut u8) {
         // SAFETY: features and bytes, as above.
         unsafe { _mm256_storeu_si256(target.cast(), self.0) }
+    }
+
+    #[cfg(not(miri))] // which has no streaming stores
+    #[inline(always)]
+    unsafe fn stream(self, target: *mut u8) {
+        // SAFETY: features and bytes, as above.
+        unsafe { _mm256_stream_si256(target.cast(), self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(source: *const u8) {
+        // SAFETY: any address may be asked for.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(source.cast()) }
     }
 
     #[inline(always)]

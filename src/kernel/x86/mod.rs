@@ -33,3 +33,13 @@ const XOR3: i32 = 0x96;
 fn first_bytes(count: usize) -> u64 {
     u64::MAX >> (64 - count)
 }
+
+/// Makes streaming stores visible to other cores before whatever is stored after.
+pub(super) fn finish_streaming() {
+    #[cfg(target_arch = "x86")]
+    use core::arch::x86::_mm_sfence;
+    #[cfg(target_arch = "x86_64")]
+    use core::arch::x86_64::_mm_sfence;
+    // SAFETY: who has streamed ran a kernel, and all kernels that stream need SSSE3.
+    unsafe { _mm_sfence() }
+}

@@ -445,7 +445,7 @@ static SIXTEEN_AND_3: CrcTable =
 
 /// The table for this CPU.
 pub(super) fn table() -> &'static CrcTable {
-    match cpu::x86_maker_and_family() {
+    match cpu::maker_and_family() {
         (cpu::Maker::Intel, _) => &SIXTEEN_AND_3,
         (cpu::Maker::Amd, 0x1A..) => &EIGHT_AND_5,
         _ => &EIGHT_AND_3,
