@@ -3,8 +3,8 @@
 //! Only here does `#[target_feature]` stand: everything else is inlined into these functions.
 
 /// Defines a static `KernelTable`. `columns` counts up to the most inputs of one call, of which
-/// each costs code; `unroll` gives the vectors a step for 1, 2 .. 6 rows, chosen so that sums,
-/// inputs and coefficients fit the registers.
+/// each costs code; `passes` has the rows that go in one pass and the vectors a step of each,
+/// chosen so that sums, inputs and coefficients fit the registers.
 macro_rules! kernel_table {
     (
         $(#[$doc:meta])*
@@ -12,7 +12,7 @@ macro_rules! kernel_table {
         $(features: $features:literal,)?
         supported: $supported:expr,
         columns: [$($columns:literal)*],
-        unroll: [$u1:literal, $u2:literal, $u3:literal, $u4:literal, $u5:literal, $u6:literal],
+        passes: $passes:tt,
     ) => {
         /// # Safety
         ///
@@ -64,16 +64,15 @@ macro_rules! kernel_table {
             streams: <$vector as crate::kernel::vector::Gf8Vector>::STREAMS,
             entry_words: <$vector as crate::kernel::vector::Gf8Vector>::ENTRY_WORDS,
             entries: &$entries,
-            products: &[$([
-                products::<$columns, 1, $u1>,
-                products::<$columns, 2, $u2>,
-                products::<$columns, 3, $u3>,
-                products::<$columns, 4, $u4>,
-                products::<$columns, 5, $u5>,
-                products::<$columns, 6, $u6>,
-            ]),*],
-            sums: &[$(sums::<$columns, $u1>),*],
+            products: &[$(kernel_table!(@products $columns $passes)),*],
+            sums: &[$(kernel_table!(@sums $columns $passes)),*],
         };
+    };
+    (@products $columns:literal [$($rows:literal of $unroll:literal),*]) => {
+        &[$(products::<$columns, $rows, $unroll>),*]
+    };
+    (@sums $columns:literal [1 of $unroll:literal $($rest:tt)*]) => {
+        sums::<$columns, $unroll>
     };
 }
 

@@ -158,14 +158,14 @@ unsafe fn block<
             let mut y = [V::zero(); UNROLL];
             for step in 0..UNROLL {
                 x[step] = read(inputs[COLUMN], step);
-                if paired {
+                if paired && (V::FOLDS || !MULTIPLY) {
                     y[step] = read(inputs[COLUMN + 1], step);
                 }
             }
             for row in 0..ROWS {
                 if MULTIPLY {
                     let c = V::coefficient(entries.add((COLUMN * ROWS + row) * V::ENTRY_WORDS));
-                    if paired {
+                    if paired && V::FOLDS {
                         let d = V::coefficient(
                             entries.add(((COLUMN + 1) * ROWS + row) * V::ENTRY_WORDS),
                         );
@@ -196,6 +196,20 @@ unsafe fn block<
                     }
                 }
             }
+            settle(&mut sums);
+            if paired && !V::FOLDS && MULTIPLY {
+                for step in 0..UNROLL {
+                    y[step] = read(inputs[COLUMN + 1], step);
+                }
+                for row in 0..ROWS {
+                    let d =
+                        V::coefficient(entries.add(((COLUMN + 1) * ROWS + row) * V::ENTRY_WORDS));
+                    for step in 0..UNROLL {
+                        sums[row][step] = sums[row][step].add_product(y[step], d);
+                    }
+                }
+                settle(&mut sums);
+            }
         });
         // At the end, so that no sum has to begin as a register of zeros.
         if manner.accumulate {
@@ -222,6 +236,18 @@ unsafe fn block<
                 }
             }
         }
+    }
+}
+
+/// Ends the work on a column: the compiler would read others before, and with sixteen registers
+/// have to store sums in between.
+#[inline(always)]
+unsafe fn settle<V: Gf8Vector, const ROWS: usize, const UNROLL: usize>(
+    sums: &mut [[V; UNROLL]; ROWS],
+) {
+    for sum in sums.as_flattened_mut() {
+        // SAFETY: the caller runs with the target features of `V`.
+        unsafe { sum.settle() };
     }
 }
 

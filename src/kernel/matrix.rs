@@ -18,7 +18,7 @@ const TILE_OF_INPUTS: usize = 256 * 1024;
 
 /// A matrix prepared for one kernel; rows are outputs, columns are inputs.
 ///
-/// Rows are cut into passes of at most `MAX_ROWS`; within a pass the coefficients lie column by
+/// Rows are cut into passes of as many as the kernel takes; within a pass the coefficients lie column by
 /// column, so that any run of columns is one contiguous run of entries.
 #[derive(Clone)]
 pub(crate) struct KernelMatrix {
@@ -40,7 +40,7 @@ impl KernelMatrix {
         let table = kernel.0;
         let words = table.entry_words;
         let mut entries = Vec::with_capacity(rows * columns * words);
-        for pass in cut(0..rows, MAX_ROWS) {
+        for pass in cut(0..rows, table.most_rows()) {
             for column in 0..columns {
                 for row in pass.clone() {
                     let coefficient = usize::from(coefficients.get(row, column));
@@ -52,7 +52,8 @@ impl KernelMatrix {
         let is_sum = rows == 1 && coefficients.row(0).iter().all(|&coefficient| coefficient == 1);
         let mut matrix =
             Self { kernel, rows, columns, whole: None, stream_from: 0, is_sum, entries };
-        if (1..=MAX_ROWS).contains(&rows) && (1..=table.products.len()).contains(&columns) {
+        if (1..=table.most_rows()).contains(&rows) && (1..=table.most_columns()).contains(&columns)
+        {
             matrix.whole = Some(matrix.function(rows, columns));
         }
         matrix.set_next_use(NextUse::default());
@@ -183,13 +184,13 @@ impl KernelMatrix {
         range: Range<usize>,
         manner: Manner,
     ) {
-        let group_len = self.kernel.0.products.len();
-        if self.rows <= MAX_ROWS && columns.len() <= group_len {
+        let table = self.kernel.0;
+        if self.rows <= table.most_rows() && columns.len() <= table.most_columns() {
             // SAFETY: the caller's own promise.
             unsafe { self.pass(0..self.rows, columns, inputs, outputs, range, manner) };
             return;
         }
-        let by_groups = columns.len() > group_len;
+        let by_groups = columns.len() > table.most_columns();
         let tile = match by_groups {
             true => TILE_OF_SUMS,
             false => (TILE_OF_INPUTS / columns.len()).next_multiple_of(TILE_OF_SUMS),
@@ -197,7 +198,7 @@ impl KernelMatrix {
         let mut start = range.start;
         while start < range.end {
             let end = range.end.min(start.saturating_add(tile));
-            for rows in cut(0..self.rows, MAX_ROWS) {
+            for rows in cut(0..self.rows, table.most_rows()) {
                 // SAFETY: the caller's own promise, for a part of the rows and bytes; a tile is a
                 // multiple of what streamed outputs are aligned to.
                 unsafe {
@@ -230,7 +231,7 @@ impl KernelMatrix {
         range: Range<usize>,
         manner: Manner,
     ) {
-        for group in cut(columns.clone(), self.kernel.0.products.len()) {
+        for group in cut(columns.clone(), self.kernel.0.most_columns()) {
             let accumulate = manner.accumulate || group.start > columns.start;
             // SAFETY: the caller's own promise, for a part of the columns.
             unsafe {
@@ -259,7 +260,7 @@ impl KernelMatrix {
         let mut tile = Tile([[MaybeUninit::uninit(); TILE_OF_SUMS]; MAX_ROWS]);
         let sums = tile.0.each_mut().map(|sums| sums.as_mut_ptr().cast::<u8>());
         let mut group_inputs = [core::ptr::null(); MAX_COLUMNS];
-        for group in cut(columns.clone(), self.kernel.0.products.len()) {
+        for group in cut(columns.clone(), self.kernel.0.most_columns()) {
             let accumulate = group.start > columns.start;
             for (slot, column) in group_inputs.iter_mut().zip(group.clone()) {
                 // SAFETY: the caller's own promise for inputs of `columns` and their bytes.

@@ -51,7 +51,7 @@ pub(crate) use x86::detected;
 /// The most inputs that an entry function of any kernel takes.
 const MAX_COLUMNS: usize = 20;
 
-/// Outputs that one entry function computes in a pass.
+/// The most outputs that an entry function of any kernel computes in a pass.
 const MAX_ROWS: usize = 6;
 
 /// An entry function: see [`generic::dot_product`].
@@ -87,6 +87,18 @@ struct Manner {
 /// What streamed outputs are aligned to: a cache line, and the longest vector.
 const STREAM_ALIGNMENT: usize = 64;
 
+impl KernelTable {
+    /// The most inputs that go in one call.
+    fn most_columns(&self) -> usize {
+        self.products.len()
+    }
+
+    /// The most outputs that go in one call.
+    fn most_rows(&self) -> usize {
+        self.products[0].len()
+    }
+}
+
 /// One instruction set's functions and what the code around them must know.
 struct KernelTable {
     name: &'static str,
@@ -98,8 +110,9 @@ struct KernelTable {
     entry_words: usize,
     /// The form of every coefficient, `entry_words` each.
     entries: &'static [u64],
-    /// By columns - 1 and rows - 1; more columns than there are here go group by group.
-    products: &'static [[DotProduct; MAX_ROWS]],
+    /// By columns - 1 and rows - 1; more columns than there are here go group by group, more rows
+    /// pass by pass.
+    products: &'static [&'static [DotProduct]],
     /// For one row of coefficients that are all 1, by columns - 1.
     sums: &'static [DotProduct],
 }
@@ -249,6 +262,8 @@ mod tests {
             assert!(table.name == "scalar" || ELSEWHERE.contains(&table.name));
             assert_eq!(table.entries.len(), 256 * table.entry_words);
             assert_eq!(table.products.len(), table.sums.len());
+            assert!((1..=MAX_ROWS).contains(&table.most_rows()));
+            assert!(table.products.iter().all(|rows| rows.len() == table.most_rows()));
             assert!((1..=MAX_COLUMNS).contains(&table.sums.len()));
         }
         assert_eq!(KernelId::available().last().unwrap().name(), "scalar");

@@ -64,5 +64,5 @@ kernel_table! {
     features: "neon",
     supported: || cfg!(target_feature = "neon"),
     columns: [1 2 3 4 5 6 7 8],
-    unroll: [4, 4, 2, 2, 2, 2],
+    passes: [1 of 4, 2 of 4, 3 of 2, 4 of 2, 5 of 2, 6 of 2],
 }

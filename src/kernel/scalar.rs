@@ -13,6 +13,7 @@ struct Scalar(u64);
 impl Gf8Vector for Scalar {
     const BYTES: usize = 8;
     const MASKED: bool = false;
+    const FOLDS: bool = false;
     const ENTRY_WORDS: usize = 1;
     type Coefficient = u64;
 
@@ -61,5 +62,5 @@ kernel_table! {
     SCALAR = "scalar", Scalar, entries: BIT_PRODUCTS,
     supported: || true,
     columns: [1 2 3 4],
-    unroll: [1, 1, 1, 1, 1, 1],
+    passes: [1 of 1, 2 of 1, 3 of 1],
 }

@@ -19,6 +19,10 @@ pub(super) trait Gf8Vector: Copy {
     /// otherwise the last partial vector goes through a buffer on the stack.
     const MASKED: bool;
 
+    /// Whether products of two columns are better added together than one after the other, which
+    /// takes more registers.
+    const FOLDS: bool = true;
+
     /// Whether [`stream`](Self::stream) goes past the caches.
     const STREAMS: bool = false;
 
@@ -59,6 +63,11 @@ pub(super) trait Gf8Vector: Copy {
     unsafe fn store_first(self, _target: *mut u8, _count: usize) {
         unreachable!("asked for only where MASKED")
     }
+
+    /// Makes the compiler have this register ready here, before what follows; without a cost to the
+    /// CPU. Where there are registers enough nothing has to be kept in order.
+    #[inline(always)]
+    unsafe fn settle(&mut self) {}
 
     /// Reads a coefficient from its `ENTRY_WORDS` words.
     unsafe fn coefficient(entry: *const u64) -> Self::Coefficient;

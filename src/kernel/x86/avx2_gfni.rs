@@ -8,7 +8,7 @@ use core::arch::x86_64::*;
 use super::super::entry::kernel_table;
 use super::super::tables::AFFINE;
 use super::super::vector::Gf8Vector;
-use super::detected;
+use super::{detected, keep_order_256};
 
 #[derive(Clone, Copy)]
 struct Vector(__m256i);
@@ -19,6 +19,7 @@ impl Gf8Vector for Vector {
     const BYTES: usize = 32;
     const MASKED: bool = false;
     const STREAMS: bool = true;
+    const FOLDS: bool = false;
     const ENTRY_WORDS: usize = 1;
     type Coefficient = __m256i;
 
@@ -60,6 +61,12 @@ impl Gf8Vector for Vector {
     }
 
     #[inline(always)]
+    unsafe fn settle(&mut self) {
+        // SAFETY: features, as above.
+        unsafe { keep_order_256(&mut self.0) }
+    }
+
+    #[inline(always)]
     unsafe fn coefficient(entry: *const u64) -> Self::Coefficient {
         // SAFETY: features and bytes, as above.
         unsafe { _mm256_set1_epi64x(entry.read().cast_signed()) }
@@ -78,5 +85,5 @@ kernel_table! {
     features: "avx2,gfni",
     supported: || detected!("avx2", "gfni"),
     columns: [1 2 3 4 5 6 7 8],
-    unroll: [4, 4, 3, 2, 2, 1],
+    passes: [1 of 4, 2 of 4, 3 of 3],
 }

@@ -1,5 +1,10 @@
 //! Kernels for x86 and x86-64, one short file an instruction set.
 
+#[cfg(target_arch = "x86")]
+use core::arch::x86::{__m128i, __m256i};
+#[cfg(target_arch = "x86_64")]
+use core::arch::x86_64::{__m128i, __m256i};
+
 pub(super) mod avx2;
 pub(super) mod avx2_gfni;
 pub(super) mod avx512;
@@ -33,6 +38,31 @@ const XOR3: i32 = 0x96;
 fn first_bytes(count: usize) -> u64 {
     u64::MAX >> (64 - count)
 }
+
+/// Defines a function that does nothing but to need its argument in a register, in its place among
+/// loads and other such calls.
+macro_rules! keep_order {
+    ($name:ident, $vector:ident, $class:ident, $feature:literal) => {
+        #[inline]
+        #[target_feature(enable = $feature)]
+        fn $name(vector: &mut $vector) {
+            #[cfg(not(miri))]
+            // SAFETY: no instruction; the register goes in and comes out as it is.
+            unsafe {
+                core::arch::asm!(
+                    "/* {0} */",
+                    inout($class) * vector,
+                    options(nostack, preserves_flags)
+                );
+            }
+            #[cfg(miri)]
+            let _ = vector;
+        }
+    };
+}
+
+keep_order!(keep_order_256, __m256i, ymm_reg, "avx2");
+keep_order!(keep_order_128, __m128i, xmm_reg, "ssse3");
 
 /// Makes streaming stores visible to other cores before whatever is stored after.
 pub(super) fn finish_streaming() {

@@ -8,7 +8,7 @@ use core::arch::x86_64::*;
 use super::super::entry::kernel_table;
 use super::super::tables::NIBBLES;
 use super::super::vector::Gf8Vector;
-use super::detected;
+use super::{detected, keep_order_128};
 
 #[derive(Clone, Copy)]
 struct Vector(__m128i);
@@ -19,6 +19,7 @@ impl Gf8Vector for Vector {
     const BYTES: usize = 16;
     const MASKED: bool = false;
     const STREAMS: bool = true;
+    const FOLDS: bool = false;
     const ENTRY_WORDS: usize = 4;
     type Coefficient = (__m128i, __m128i);
 
@@ -60,6 +61,12 @@ impl Gf8Vector for Vector {
     }
 
     #[inline(always)]
+    unsafe fn settle(&mut self) {
+        // SAFETY: features, as above.
+        unsafe { keep_order_128(&mut self.0) }
+    }
+
+    #[inline(always)]
     unsafe fn coefficient(entry: *const u64) -> Self::Coefficient {
         // SAFETY: features and bytes, as above.
         unsafe { (_mm_loadu_si128(entry.cast()), _mm_loadu_si128(entry.add(2).cast())) }
@@ -83,5 +90,5 @@ kernel_table! {
     features: "ssse3",
     supported: || detected!("ssse3"),
     columns: [1 2 3 4],
-    unroll: [2, 2, 1, 1, 1, 1],
+    passes: [1 of 2, 2 of 2, 3 of 1],
 }
