@@ -8,7 +8,7 @@ use core::arch::x86_64::*;
 use super::super::entry::kernel_table;
 use super::super::tables::AFFINE;
 use super::super::vector::Gf8Vector;
-use super::{XOR3, detected, first_bytes};
+use super::{XOR3, detected, first_bytes, keep_order_512};
 
 #[derive(Clone, Copy)]
 struct Vector(__m512i);
@@ -69,6 +69,12 @@ impl Gf8Vector for Vector {
     unsafe fn store_first(self, target: *mut u8, count: usize) {
         // SAFETY: masked bytes are not touched; the rest as above.
         unsafe { _mm512_mask_storeu_epi8(target.cast(), first_bytes(count), self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn settle(&mut self) {
+        // SAFETY: features, as above.
+        unsafe { keep_order_512(&mut self.0) }
     }
 
     #[inline(always)]

@@ -1,9 +1,9 @@
 //! Kernels for x86 and x86-64, one short file an instruction set.
 
 #[cfg(target_arch = "x86")]
-use core::arch::x86::{__m128i, __m256i};
+use core::arch::x86::{__m128i, __m256i, __m512i};
 #[cfg(target_arch = "x86_64")]
-use core::arch::x86_64::{__m128i, __m256i};
+use core::arch::x86_64::{__m128i, __m256i, __m512i};
 
 pub(super) mod avx2;
 pub(super) mod avx2_gfni;
@@ -61,6 +61,7 @@ macro_rules! keep_order {
     };
 }
 
+keep_order!(keep_order_512, __m512i, zmm_reg, "avx512f");
 keep_order!(keep_order_256, __m256i, ymm_reg, "avx2");
 keep_order!(keep_order_128, __m128i, xmm_reg, "ssse3");
 
