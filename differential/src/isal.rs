@@ -259,6 +259,78 @@ impl Encoder {
     }
 }
 
+/// Rebuilding data units from nothing but the generator matrix, as a caller in C does it that keeps
+/// no tables: inversion, tables, products. Its memory is allocated once.
+pub struct ColdDecoder {
+    data_units: usize,
+    generator: Vec<u8>,
+    square: Vec<u8>,
+    inverse: Vec<u8>,
+    rows: Vec<u8>,
+    tables: Vec<[u64; 4]>,
+}
+
+impl ColdDecoder {
+    /// For the code of [`cauchy_rows`].
+    #[must_use]
+    pub fn new(data_units: usize, parity_units: usize) -> Self {
+        let mut generator = elements(&Matrix::identity(data_units));
+        generator.extend(elements(&cauchy_rows(data_units, parity_units)));
+        let square = data_units * data_units;
+        Self {
+            data_units,
+            generator,
+            square: vec![0; square],
+            inverse: vec![0; square],
+            rows: vec![0; data_units * parity_units],
+            tables: vec![[0; 4]; data_units * parity_units],
+        }
+    }
+
+    /// Computes the data units `lost` from the units `available`, as many as there are data units.
+    ///
+    /// Panics where these do not determine them, or buffers do not fit.
+    pub fn decode(
+        &mut self,
+        available: &[usize],
+        lost: &[usize],
+        inputs: &[&[u8]],
+        outputs: &mut [&mut [u8]],
+    ) {
+        let k = self.data_units;
+        assert!(available.len() == k && inputs.len() == k && outputs.len() == lost.len());
+        let len = inputs[0].len();
+        assert!(inputs.iter().all(|input| input.len() == len));
+        assert!(outputs.iter().all(|output| output.len() == len));
+        for (row, &unit) in self.square.chunks_exact_mut(k).zip(available) {
+            row.copy_from_slice(&self.generator[unit * k..(unit + 1) * k]);
+        }
+        let (square, inverse) = (self.square.as_mut_ptr(), self.inverse.as_mut_ptr());
+        // SAFETY: both hold k x k bytes.
+        assert_eq!(unsafe { gf_invert_matrix(square, inverse, int(k)) }, 0, "no inverse");
+        for (row, &unit) in self.rows.chunks_exact_mut(k).zip(lost) {
+            row.copy_from_slice(&self.inverse[unit * k..(unit + 1) * k]);
+        }
+        let mut input_pointers = [core::ptr::null(); 256];
+        for (slot, input) in input_pointers.iter_mut().zip(inputs) {
+            *slot = input.as_ptr();
+        }
+        let mut output_pointers = [core::ptr::null_mut(); 256];
+        for (slot, output) in output_pointers.iter_mut().zip(outputs) {
+            *slot = output.as_mut_ptr();
+        }
+        let tables: *mut c_uchar = self.tables.as_mut_ptr().cast();
+        // SAFETY: there are k coefficients for each unit lost, of which there are at most as many
+        // as parity units (slicing would have panicked), and 32 bytes of tables for each; the
+        // pointers are those of as many slices of `len` bytes.
+        unsafe {
+            ec_init_tables(int(k), int(lost.len()), self.rows.as_ptr(), tables);
+            let (inputs, outputs) = (input_pointers.as_ptr(), output_pointers.as_ptr());
+            ec_encode_data(int(len), int(k), int(lost.len()), tables, inputs, outputs);
+        }
+    }
+}
+
 /// One call of an [`Encoder`], with all its arguments.
 pub struct Call<'a> {
     encoder: &'a Encoder,

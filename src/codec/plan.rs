@@ -34,6 +34,9 @@ pub(super) struct PlanStep {
     pub(super) targets: Vec<u16>,
 }
 
+const STEPS_DO_NOT_FIT: Error =
+    Error::PlanBytes { offset: 0, reason: "its steps do not fit its buffers" };
+
 /// What tells the plans of one code from those of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PlanCode {
@@ -95,16 +98,17 @@ impl Plan {
         let reads: Vec<Read> =
             units.into_iter().map(|unit| Read { unit, first_sub: 0, count: 1 }).collect();
         let inputs = reads.len() as u16;
-        let steps = if outputs.is_empty() || reads.is_empty() {
-            Vec::new()
-        } else {
-            vec![PlanStep {
-                coefficients,
-                sources: (0..inputs).collect(),
-                targets: (inputs..inputs + outputs.len() as u16).collect(),
-            }]
-        };
-        Self::from_steps(code, kernel, reads, outputs, 0, steps)
+        if outputs.is_empty() || reads.is_empty() {
+            return Self::from_steps(code, kernel, reads, outputs, 0, Vec::new());
+        }
+        let program = Program::dense(KernelMatrix::new(kernel, &coefficients));
+        let program = program.ok_or(STEPS_DO_NOT_FIT)?;
+        let steps = vec![PlanStep {
+            coefficients,
+            sources: (0..inputs).collect(),
+            targets: (inputs..inputs + outputs.len() as u16).collect(),
+        }];
+        Ok(Self { code, reads, outputs, scratch: 0, steps, kernel, program })
     }
 
     /// A plan given by one matrix: a row for every sub-shard of the outputs, a column for every
@@ -140,10 +144,7 @@ impl Plan {
         });
         let program =
             Program::new(inputs, outputs.len() * code.sub_shards, scratch, compiled.collect())
-                .ok_or(Error::PlanBytes {
-                    offset: 0,
-                    reason: "its steps do not fit its buffers",
-                })?;
+                .ok_or(STEPS_DO_NOT_FIT)?;
         Ok(Self { code, reads, outputs, scratch, steps, kernel, program })
     }
 

@@ -2,41 +2,51 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
-use std::collections::HashMap;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::OnceLock;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 
 use super::{MAX_UNITS, Plan};
 use crate::Result;
 
-/// Plans of one generation at the most.
-const MAX_PLANS: usize = 512;
+/// Places of a set: a plan goes to one set, which its key tells, and there to any place.
+const WAYS: usize = 4;
 
-/// Bytes of one generation's plans at the most.
-const MAX_WEIGHT: usize = 8 << 20;
+/// Sets of places; a power of two.
+const SETS: usize = 256;
 
-/// Two generations of plans. New ones go to the young one; when that is full it becomes the old
-/// one, and what was the old one is dropped. A plan found in the old one goes to the young one
-/// again, so what is used stays.
+/// Bytes of all plans at the most, but for those that others put in at the same moment.
+const MAX_WEIGHT: usize = 16 << 20;
+
+/// Places for plans, as the cache of a CPU has them. Neither looking up nor putting in takes a lock
+/// or goes through more than one set, so a plan that is needed only once costs little more than
+/// itself.
 ///
-/// Readers take no lock: they look into an immutable snapshot. A writer copies the young
-/// generation's table of pointers, which is bounded, and tries again if another was faster.
-#[derive(Default)]
+/// Of a full set the first plan goes that was not found again since the others were; so what is
+/// used stays.
 pub(super) struct PlanCache {
-    generations: ArcSwap<Generations>,
+    /// Made when the first plan is.
+    places: OnceLock<Box<[Place]>>,
+    weight: AtomicUsize,
+    /// The place at which room is made next where plans are too heavy.
+    hand: AtomicUsize,
 }
 
-#[derive(Clone, Default)]
-struct Generations {
-    young: Table,
-    old: Arc<Table>,
-}
+type Place = ArcSwapOption<Entry>;
 
-#[derive(Clone, Default)]
-struct Table {
-    plans: HashMap<Box<[u8]>, Arc<Plan>>,
+struct Entry {
+    key: Box<[u8]>,
+    plan: Arc<Plan>,
     weight: usize,
+    /// Whether it was found since it was put in, or since room was last needed.
+    is_used: AtomicBool,
+}
+
+impl Default for PlanCache {
+    fn default() -> Self {
+        Self { places: OnceLock::new(), weight: AtomicUsize::new(0), hand: AtomicUsize::new(0) }
+    }
 }
 
 impl PlanCache {
@@ -49,36 +59,84 @@ impl PlanCache {
     ) -> Result<Arc<Plan>> {
         let mut buffer = [0; 2 * MAX_UNITS + 2];
         let key = key(&mut buffer, available, wanted);
-        let generations = self.generations.load();
-        if let Some(plan) = generations.young.plans.get(key) {
-            return Ok(Arc::clone(plan));
+        let places = self.places.get_or_init(|| (0..SETS * WAYS).map(|_| Place::empty()).collect());
+        let hash = hash(key);
+        let set = hash % SETS;
+        for place in &places[set * WAYS..(set + 1) * WAYS] {
+            if let Some(entry) = &*place.load()
+                && *entry.key == *key
+            {
+                if !entry.is_used.load(Ordering::Relaxed) {
+                    entry.is_used.store(true, Ordering::Relaxed);
+                }
+                return Ok(Arc::clone(&entry.plan));
+            }
         }
-        let plan = match generations.old.plans.get(key) {
-            Some(plan) => Arc::clone(plan),
-            None => Arc::new(make()?),
-        };
-        self.insert(key, &plan);
+        let plan = Arc::new(make()?);
+        self.insert(&places[set * WAYS..(set + 1) * WAYS], hash / SETS, key, &plan);
+        self.make_room(places);
         Ok(plan)
     }
 
-    fn insert(&self, key: &[u8], plan: &Arc<Plan>) {
-        let weight = plan.weight();
+    /// Puts a plan into a set, for which `first` tells the place to be looked at first. Two who do so
+    /// at once may both put in the same one: one of them is never found and goes in its time.
+    fn insert(&self, set: &[Place], first: usize, key: &[u8], plan: &Arc<Plan>) {
+        let weight = plan.weight() + key.len();
         if weight > MAX_WEIGHT {
             return;
         }
-        self.generations.rcu(|generations| {
-            let mut next = Generations::clone(generations);
-            let full = next.young.plans.len() >= MAX_PLANS
-                || next.young.weight.saturating_add(weight) > MAX_WEIGHT;
-            if full {
-                next.old = Arc::new(core::mem::take(&mut next.young));
+        let entry = Entry {
+            key: key.into(),
+            plan: Arc::clone(plan),
+            weight,
+            is_used: AtomicBool::new(false),
+        };
+        let in_turn = || (first..first + WAYS).map(|place| &set[place % WAYS]);
+        let is_unused = |place: &&Place| {
+            place.load().as_ref().is_some_and(|entry| !entry.is_used.load(Ordering::Relaxed))
+        };
+        let place =
+            in_turn().find(|place| place.load().is_none()).or_else(|| in_turn().find(is_unused));
+        let place = place.unwrap_or_else(|| {
+            // All were used: from here on they have to be used again.
+            for entry in set.iter().filter_map(|place| place.load_full()) {
+                entry.is_used.store(false, Ordering::Relaxed);
             }
-            if next.young.plans.insert(key.into(), Arc::clone(plan)).is_none() {
-                next.young.weight += weight;
-            }
-            next
+            &set[first % WAYS]
         });
+        self.weight.fetch_add(weight, Ordering::Relaxed);
+        self.forget(place.swap(Some(Arc::new(entry))));
     }
+
+    /// Drops plans in turn while they are too heavy together.
+    fn make_room(&self, places: &[Place]) {
+        for _ in 0..places.len() {
+            if self.weight.load(Ordering::Relaxed) <= MAX_WEIGHT {
+                break;
+            }
+            let next = self.hand.fetch_add(1, Ordering::Relaxed) % places.len();
+            self.forget(places[next].swap(None));
+        }
+    }
+
+    fn forget(&self, entry: Option<Arc<Entry>>) {
+        if let Some(entry) = entry {
+            self.weight.fetch_sub(entry.weight, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Spreads keys over sets. They are lists of unit numbers: who gives odd ones makes his own plans
+/// slower to find, and no more.
+fn hash(key: &[u8]) -> usize {
+    let mut hash = 0u64;
+    for word in key.chunks(8) {
+        let mut bytes = [0; 8];
+        bytes[..word.len()].copy_from_slice(word);
+        hash = (hash ^ u64::from_le_bytes(bytes)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        hash ^= hash >> 29;
+    }
+    (hash >> 32) as usize
 }
 
 /// Both lists as bytes, the first one's length before them so that no two pairs share a key.
@@ -98,10 +156,9 @@ fn key<'a>(
 
 impl core::fmt::Debug for PlanCache {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let generations = self.generations.load();
-        let counts: Vec<usize> =
-            [&generations.young, &*generations.old].map(|table| table.plans.len()).into();
-        write!(formatter, "PlanCache({counts:?} plans)")
+        let places = self.places.get().map_or(&[][..], |places| places);
+        let count = places.iter().filter(|place| place.load().is_some()).count();
+        write!(formatter, "PlanCache({count} plans)")
     }
 }
 
@@ -109,10 +166,14 @@ impl core::fmt::Debug for PlanCache {
 mod tests {
     use super::*;
     use crate::{ErasureCode, ReedSolomon};
+    use alloc::vec::Vec;
 
-    fn len(cache: &PlanCache) -> usize {
-        let generations = cache.generations.load();
-        generations.young.plans.len() + generations.old.plans.len()
+    /// What is in the cache: plans, and bytes by its own account and by a count.
+    fn content(cache: &PlanCache) -> (usize, usize, usize) {
+        let entries: Vec<Arc<Entry>> =
+            cache.places.get().unwrap().iter().filter_map(|place| place.load_full()).collect();
+        let weight = entries.iter().map(|entry| entry.weight).sum();
+        (entries.len(), cache.weight.load(Ordering::Relaxed), weight)
     }
 
     #[test]
@@ -134,13 +195,29 @@ mod tests {
         let code = ReedSolomon::new(2, 1).unwrap();
         let make = || code.plan(&[0, 1], &[2]).map(|plan| Plan::clone(&plan));
         let kept = cache.get_or_make(&[255], &[255], make).unwrap();
-        for number in 0..5 * MAX_PLANS {
+        for number in 0..5 * SETS * WAYS {
             cache.get_or_make(&[number / 256, number % 256], &[0], make).unwrap();
-            assert!(len(&cache) <= 2 * MAX_PLANS);
             if number % 100 == 0 {
                 let again = cache.get_or_make(&[255], &[255], make).unwrap();
                 assert!(Arc::ptr_eq(&kept, &again), "after {number} others");
             }
+        }
+        let (count, weight, counted) = content(&cache);
+        assert!((SETS * WAYS * 3 / 4..=SETS * WAYS).contains(&count), "{count} plans");
+        assert_eq!(weight, counted);
+    }
+
+    #[test]
+    fn heavy_plans_make_room_for_each_other() {
+        let cache = PlanCache::default();
+        let code = ReedSolomon::new(128, 128).unwrap();
+        let made = code.plan(&(128..256).collect::<Vec<_>>(), &(0..128).collect::<Vec<_>>());
+        let plan = Plan::clone(&made.unwrap());
+        assert!(plan.weight() * 150 > MAX_WEIGHT);
+        for number in 0..200 {
+            cache.get_or_make(&[number], &[], || Ok(plan.clone())).unwrap();
+            let (_, weight, counted) = content(&cache);
+            assert!(weight <= MAX_WEIGHT && weight == counted, "{weight} bytes after {number}");
         }
     }
 

@@ -74,14 +74,17 @@ impl ReedSolomon {
     }
 
     fn make_plan(&self, available: &[usize], wanted: &[usize]) -> Result<Plan> {
-        let solution = if wanted.is_empty() {
-            solve::Solution { inputs: Vec::new(), coefficients: Matrix::zero(0, 0) }
-        } else if self.mds.is_known() {
-            solve::mds(&self.parity_rows, available.to_vec(), wanted)?
-        } else {
-            solve::general(&self.parity_rows, available, wanted)?
-        };
-        Plan::dense(self.code, self.kernel, solution.inputs, wanted.to_vec(), solution.coefficients)
+        let wanted_list = wanted.to_vec();
+        if wanted.is_empty() {
+            return Plan::dense(self.code, self.kernel, [], wanted_list, Matrix::zero(0, 0));
+        }
+        if self.mds.is_known() {
+            let coefficients = solve::mds(&self.parity_rows, available, wanted)?;
+            let inputs = available.iter().copied();
+            return Plan::dense(self.code, self.kernel, inputs, wanted_list, coefficients);
+        }
+        let solution = solve::general(&self.parity_rows, available, wanted)?;
+        Plan::dense(self.code, self.kernel, solution.inputs, wanted_list, solution.coefficients)
     }
 }
 

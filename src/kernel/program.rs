@@ -20,7 +20,8 @@ const FEW_BUFFERS: usize = 40;
 /// Bytes computed at a time where some outputs have ended already; their share goes here.
 const DISCARD: usize = 1024;
 
-/// One step: every target becomes the sum of products of the sources.
+/// One step: every target becomes the sum of products of the sources. That of a dense program
+/// need not list them.
 #[derive(Clone)]
 pub(crate) struct Step {
     matrix: KernelMatrix,
@@ -99,13 +100,20 @@ impl Program {
         Some(Self { inputs, outputs, scratch, steps, is_dense })
     }
 
-    /// The program of one step from all inputs to all outputs.
+    /// The program of one step from all inputs to all outputs; `None` where there are none, or
+    /// more than `MAX_BUFFERS`.
     pub(crate) fn dense(matrix: KernelMatrix) -> Option<Self> {
         let (outputs, inputs) = (matrix.rows(), matrix.columns());
-        let number = |buffer| u16::try_from(buffer).ok();
-        let sources = (0..inputs).map(number).collect::<Option<_>>()?;
-        let targets = (inputs..inputs + outputs).map(number).collect::<Option<_>>()?;
-        Self::new(inputs, outputs, 0, alloc::vec![Step::new(matrix, sources, targets)])
+        let fits = inputs.checked_add(outputs)? <= MAX_BUFFERS;
+        // Its buffers are all, in their order: nothing has to be listed.
+        let step = Step::new(matrix, Vec::new(), Vec::new());
+        (fits && inputs > 0 && outputs > 0).then(|| Self {
+            inputs,
+            outputs,
+            scratch: 0,
+            steps: alloc::vec![step],
+            is_dense: true,
+        })
     }
 
     /// Whether it is one step from all inputs to all outputs.

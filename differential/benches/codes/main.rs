@@ -16,6 +16,7 @@ mod buffers;
 mod turns;
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use restripe::gf8::Matrix;
 use restripe::{ErasureCode, KernelId, Plan, ReedSolomon, cpu};
@@ -39,6 +40,7 @@ Parts (all codes and shard lengths, unless --code K,M and --len BYTES name some)
   uneven   the same, with uneven distances between shards
   unaligned  the same, with shards one byte past a cache line
   decode   rebuilding one data unit and m of them, with a kept plan
+  plans    nanoseconds to rebuild m data units with a kept plan, a cached one, and a cold one
   levels   encoding on every kernel beside ISA-L's function for it, 4 KiB and 64 KiB
   wide     encoding by codes of 70 to 255 units
 Options:
@@ -64,7 +66,7 @@ fn options() -> Option<Options> {
                 let (k, m) = code.split_once(',')?;
                 options.codes.push((k.parse().ok()?, m.parse().ok()?));
             }
-            "encode" | "uneven" | "unaligned" | "decode" | "levels" | "wide" => {
+            "encode" | "uneven" | "unaligned" | "decode" | "plans" | "levels" | "wide" => {
                 options.parts.push(argument);
             }
             _ => return None,
@@ -111,6 +113,7 @@ fn main() {
                 decode(&report, "decode of 1", k, m, 1, len, kernel);
                 decode(&report, "decode of m", k, m, m.min(k), len, kernel);
             }),
+            "plans" => each(&chosen(&CODES), &lens(&[512, 4 << 10]), plans),
             "levels" => each(&chosen(&CODES), &lens(&[4 << 10, 64 << 10]), |k, m, len| {
                 for kernel in KernelId::available().filter(|kernel| kernel.name() != "scalar") {
                     encode(&report, kernel.name(), k, m, len, Layout::Constant, kernel, true);
@@ -188,6 +191,65 @@ fn decode(
     });
     let line = Line { what, k, m, rows: lost, len, layout: Layout::Constant };
     report.measure(&line, kernel, contestant(|| call.run()), ours);
+}
+
+/// Nanoseconds a call: a plan kept, one looked up, one made; ISA-L with tables kept, and from the
+/// generator matrix on.
+fn plans(k: usize, m: usize, len: usize) {
+    const ORDERS: usize = 8192;
+    let lost = m.min(k);
+    let code = ReedSolomon::new(k, m).expect("an MDS code");
+    let mut random = fastrand::Rng::with_seed(3);
+    // More orders of the units than the cache keeps, so that none is found again: but for (3,2),
+    // of which there are twelve.
+    let mut shuffled = |units: Range<usize>| {
+        let mut units: Vec<usize> = units.collect();
+        random.shuffle(&mut units);
+        units
+    };
+    let orders: Vec<(Vec<usize>, Vec<usize>)> =
+        (0..ORDERS).map(|_| (shuffled(lost..k + lost), shuffled(0..lost))).collect();
+    let (available, wanted) = &orders[0];
+    let plan = code.plan(available, wanted).expect("k units are there");
+    let encoder = isal::Encoder::new(&plan.coefficients());
+    let mut decoder = isal::ColdDecoder::new(k, m);
+    let mut buffers = Buffers::new(k, lost, len, Layout::Uneven);
+    let (inputs, mut expected, mut outputs) = buffers.split();
+    decoder.decode(available, wanted, &inputs, &mut expected);
+    plan.apply(&inputs, &mut outputs).expect("as many as it reads");
+    assert!(expected == outputs, "plans ({k},{m}) {len}: both compute the same");
+    let outputs = RefCell::new(outputs);
+    let expected = RefCell::new(expected);
+    let (mut ours_at, mut isal_at) = (0, 0);
+    let turns = Turns::take(
+        (k + lost) * len,
+        vec![
+            contestant(|| encoder.encode(&inputs, &mut expected.borrow_mut())),
+            contestant(|| {
+                isal_at = (isal_at + 1) % ORDERS;
+                let (available, wanted) = &orders[isal_at];
+                decoder.decode(available, wanted, &inputs, &mut expected.borrow_mut());
+            }),
+            contestant(|| plan.apply(&inputs, &mut outputs.borrow_mut()).expect("it fits")),
+            contestant(|| {
+                let plan = code.plan(available, wanted).expect("k units are there");
+                plan.apply(&inputs, &mut outputs.borrow_mut()).expect("it fits");
+            }),
+            contestant(|| {
+                ours_at = (ours_at + 1) % ORDERS;
+                let (available, wanted) = &orders[ours_at];
+                let plan = code.plan(available, wanted).expect("k units are there");
+                plan.apply(&inputs, &mut outputs.borrow_mut()).expect("it fits");
+            }),
+        ],
+    );
+    let [isal_kept, isal_cold, kept, cached, cold] = [0, 1, 2, 3, 4].map(|i| turns.nanoseconds(i));
+    let (code, len) = (format!("({k},{m})"), length(len));
+    println!(
+        "plans {code:>8} {len:>8}  ns: ISA-L kept {isal_kept:.0}, cold {isal_cold:.0}; kept {kept:.0}, \
+         cached {cached:.0}, cold {cold:.0}, {:.2} of ISA-L's cold",
+        cold / isal_cold
+    );
 }
 
 struct Line<'a> {
