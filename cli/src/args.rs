@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use restripe::MatrixKind;
 use restripe::layout::Policy;
 
+use crate::bench::CodeShape;
 use crate::block_place::UnitPlace;
 use crate::block_version::BlockVersion;
 use crate::exit::exit_table;
@@ -88,6 +89,8 @@ pub enum Command {
     Reconstruct(Reconstruct),
     /// Show the CPU, the kernels that it can run and the one chosen; or compare policies
     Info(Info),
+    /// Measure how fast this machine encodes and rebuilds, beside what copying memory takes
+    Bench(Bench),
     /// Print the parity rows of a generator matrix
     Matrix(Matrix),
     /// Print the JSON Schema of what --json prints
@@ -430,6 +433,52 @@ pub struct Info {
     /// Compare this policy with those built in
     #[arg(long, value_name = "POLICY")]
     pub policy: Option<Policy>,
+}
+
+/// `restripe bench`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  restripe bench --quick
+  restripe bench --html speed.html
+  restripe bench --code 12+4 --shard 1MiB --kernel avx512_gfni --kernel avx2 --json
+
+In memory alone: no disk and no network. GB/s (10^9 bytes a second) count all shards that are read
+and written, as for memcpy beside them. `rebuild` computes m lost data units (all, where there are
+fewer) with a kept plan. Medians; --json has the least and the most, too. What else runs on the
+machine is measured with it. The first code is also encoded on several cores.")]
+pub struct Bench {
+    /// Data and parity units, as 6+3; may be repeated [default: 6+3, 3+2, 10+4, 17+3]
+    #[arg(long = "code", value_name = "K+M")]
+    pub codes: Vec<CodeShape>,
+
+    /// Length of a shard; may be repeated [default: 4KiB, 64KiB, 1MiB, 16MiB]
+    #[arg(long = "shard", value_name = "SIZE")]
+    pub shards: Vec<Size>,
+
+    /// Kernel, by the name that restripe info shows; may be repeated [default: all of this CPU]
+    #[arg(long = "kernel", value_name = "NAME")]
+    pub kernels: Vec<String>,
+
+    /// Fewer codes and shorter measurements: some seconds instead of about half a minute
+    #[arg(long)]
+    pub quick: bool,
+
+    /// How long a measurement takes [default: 100, with --quick 20]
+    #[arg(long, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub time: Option<u64>,
+
+    /// Write a page with plots into this file (`-`: standard output); it loads nothing else
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+
+    /// Write over FILE if it exists
+    #[arg(long, short)]
+    pub force: bool,
+
+    /// The most threads [default: one for every core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
 }
 
 /// `restripe reconstruct`

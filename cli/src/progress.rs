@@ -23,20 +23,35 @@ impl Progress {
     /// A bar up to `total` bytes, or a counter where the total is not known.
     #[must_use]
     pub fn new(output: &Output, what: &'static str, total: Option<u64>) -> Self {
-        let watched = std::io::stderr().is_terminal()
-            && !output.json
-            && !output.quiet
-            && output.color != Colour::Never;
-        if !watched {
-            return Self { bar: ProgressBar::hidden() };
-        }
-        let (bar, template) = match total {
+        Self::shown(output, what, || match total {
             Some(total) => (
                 ProgressBar::new(total),
                 "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
             ),
             None => (ProgressBar::no_length(), "{msg} {spinner} {bytes} {bytes_per_sec}"),
-        };
+        })
+    }
+
+    /// A bar up to a number of steps.
+    #[must_use]
+    pub fn steps(output: &Output, what: &'static str, total: usize) -> Self {
+        let template = "{msg} {wide_bar} {pos}/{len} {eta}";
+        Self::shown(output, what, || (ProgressBar::new(total as u64), template))
+    }
+
+    fn shown(
+        output: &Output,
+        what: &'static str,
+        bar: impl FnOnce() -> (ProgressBar, &'static str),
+    ) -> Self {
+        let watched = std::io::stderr().is_terminal()
+            && !output.json
+            && !output.quiet
+            && output.color != Colour::Never;
+        if !watched {
+            return Self::hidden();
+        }
+        let (bar, template) = bar();
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
@@ -45,9 +60,9 @@ impl Progress {
         Self { bar }
     }
 
-    /// Counts bytes done.
-    pub fn add(&self, bytes: u64) {
-        self.bar.inc(bytes);
+    /// Counts bytes, or steps, done.
+    pub fn add(&self, done: u64) {
+        self.bar.inc(done);
     }
 }
 

@@ -74,6 +74,24 @@ pub fn human(bytes: u64) -> String {
     format!("{value:.decimals$} {}", UNITS[unit])
 }
 
+/// A size as one would write it on the command line, exactly.
+///
+/// ```
+/// assert_eq!(restripe_cli::size::exact(64 << 10), "64 KiB");
+/// assert_eq!(restripe_cli::size::exact(1000), "1000 B");
+/// ```
+#[must_use]
+pub fn exact(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes;
+    let mut unit = 0;
+    while value != 0 && value % 1024 == 0 && unit + 1 < UNITS.len() {
+        value /= 1024;
+        unit += 1;
+    }
+    format!("{value} {}", UNITS[unit])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

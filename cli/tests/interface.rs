@@ -7,7 +7,7 @@ use std::fs;
 use common::{Encoded, Random, edit, restripe, run, run_on};
 use serde_json::Value;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "encode",
     "verify",
     "repair",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 12] = [
     "fetch",
     "reconstruct",
     "info",
+    "bench",
     "matrix",
     "schema",
     "completions",
@@ -93,6 +94,7 @@ fn every_json_document_fits_the_schema() {
     check(run_on("decode --json", &[&folder, &work.join("out2")]), 4, "error");
     check(run_on("verify --json", &[&work.join("nowhere")]), 1, "error");
     check(run(["info", "--json"]), 0, "info");
+    check(run(["bench", "--json", "--quick", "--time", "1"]), 0, "bench");
     check(run_on("matrix --json --kind zfec --data 4 --parity 2", &[]), 0, "matrix");
 }
 
@@ -179,6 +181,64 @@ fn info_names_the_kernels_and_the_one_chosen() {
     let forced = forced.expect(0).json();
     assert_eq!((&forced["kernel"], &forced["kernel_forced"]), (&"scalar".into(), &true.into()));
     assert!(run(["info"]).expect(0).text().contains("chosen:"));
+}
+
+#[test]
+fn bench_measures_what_is_asked_for_and_writes_a_page_that_loads_nothing() {
+    let work = tempfile::tempdir().unwrap();
+    let html = work.path().join("speed.html");
+    let bench = |arguments: &str, paths: &[&std::path::Path]| {
+        let asked = "bench --time 1 --code 4+2 --code 5+3 --code 4+2 --shard 1000 --shard 4KiB \
+                     --kernel scalar";
+        run_on(&format!("{asked} {arguments}"), paths)
+    };
+    let report = bench("--threads 2 --json --html", &[&html]).expect(0).json();
+    common::assert_fits_the_schema(&report);
+    let speeds = report["speeds"].as_array().unwrap();
+    let row = |speed: &Value| {
+        let number = |field: &str| speed[field].as_u64().unwrap();
+        (speed["operation"] == "encode", number("data_units"), number("shard_bytes"))
+    };
+    let rows: Vec<_> = speeds.iter().map(row).collect();
+    let expected = [(4, 1000), (4, 4096), (5, 1000), (5, 4096)];
+    let expected = expected.map(|(k, len)| [(true, k, len), (false, k, len)]);
+    assert_eq!(rows, expected.as_flattened());
+    for speed in speeds {
+        let [least, median, most] = ["gb_per_s_least", "gb_per_s", "gb_per_s_most"]
+            .map(|field| speed[field].as_f64().unwrap());
+        assert!(0.0 < least && least <= median && median <= most, "{speed}");
+        assert!(speed["copy_gb_per_s"].as_f64().unwrap() > 0.0 && speed["kernel"] == "scalar");
+    }
+    let threads: Vec<&Value> =
+        report["on_cores"].as_array().unwrap().iter().map(|speed| &speed["threads"]).collect();
+    assert_eq!(threads, [1, 2, 1, 2]);
+    assert!(report["copying"].as_array().unwrap().iter().any(|copy| copy["place"] == "memory"));
+
+    let page = fs::read_to_string(&html).unwrap();
+    assert!(page.contains("<svg") && page.contains("5+3") && page.contains("prefers-color-scheme"));
+    for loading in ["http", "src=", "href=", "url(", "@import", "<script"] {
+        assert!(!page.contains(loading), "{loading}");
+    }
+    let refused = bench("--html", &[&html]).expect(1);
+    assert!(refused.stderr.contains("--force"), "{}", refused.stderr);
+    fs::write(&html, "old").unwrap();
+    let text = bench("--force --html", &[&html]).expect(0).text();
+    assert!(text.contains("5+3") && text.contains("memcpy") && text.contains("4 KiB"), "{text}");
+    assert!(fs::read_to_string(&html).unwrap().starts_with("<!DOCTYPE html>"));
+}
+
+#[test]
+fn bench_refuses_what_cannot_be_measured() {
+    for (arguments, status, expected) in [
+        ("--code 6-3", 2, "6+3"),
+        ("--time 0", 2, "0"),
+        ("--shard 0", 1, "--shard"),
+        ("--shard 1TiB", 1, "--shard"),
+        ("--kernel abacus", 1, "abacus"),
+    ] {
+        let refused = run_on(&format!("bench {arguments}"), &[]).expect(status);
+        assert!(refused.stderr.contains(expected), "{arguments}: {}", refused.stderr);
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::failure::{Failure, Result};
 use crate::report::{ErrorReport, Report, print_text};
 use crate::{io, unfinished};
 
+mod bench;
 mod check;
 mod decode;
 mod encode;
@@ -61,6 +62,7 @@ pub fn run() -> ExitCode {
         Command::Fetch(asked) => fetch::run(&asked, output),
         Command::Reconstruct(asked) => reconstruct::run(&asked, output),
         Command::Info(asked) => info::run(&asked),
+        Command::Bench(asked) => bench::run(&asked, output),
         Command::Matrix(asked) => matrix::run(&asked),
         Command::Schema => shell::schema(),
         Command::Completions(asked) => shell::completions(&asked),

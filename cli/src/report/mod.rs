@@ -67,6 +67,8 @@ pub enum Report {
     Reconstruct(ReconstructReport),
     /// `restripe info`
     Info(InfoReport),
+    /// `restripe bench`
+    Bench(BenchReport),
     /// `restripe matrix`
     Matrix(MatrixReport),
     /// Any command that could not do its work.
@@ -473,6 +475,100 @@ pub struct CacheReport {
     pub bytes: u64,
     /// Cores that share it.
     pub shared_by: u32,
+}
+
+/// What `bench` measured. Speeds are GB/s: 10^9 bytes, of all that is read and written, a second.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct BenchReport {
+    /// The CPU's name.
+    pub cpu: Option<String>,
+    /// Cores that this process may use.
+    pub cores: usize,
+    /// The kernel that codes use unless they are told another.
+    pub kernel: &'static str,
+    /// How long a measurement was to take.
+    pub milliseconds: u64,
+    /// Copying by `memcpy`, within each cache and memory.
+    pub copying: Vec<CopySpeed>,
+    /// Codes on one core.
+    pub speeds: Vec<CodeSpeed>,
+    /// Encoding on several cores.
+    pub on_cores: Vec<CoresSpeed>,
+    /// The page written, where one was asked for.
+    pub html: Option<String>,
+}
+
+impl BenchReport {
+    /// The operations that codes were measured at.
+    pub const OPERATIONS: [&str; 2] = ["encode", "rebuild"];
+
+    /// Rows for every code and shard length in turn, with a speed for every kernel.
+    #[must_use]
+    pub fn rows(&self, operation: &str) -> Vec<Vec<&CodeSpeed>> {
+        let speeds = self.speeds.iter().filter(|speed| speed.operation == operation);
+        let speeds: Vec<&CodeSpeed> = speeds.collect();
+        let alike = |one: &&CodeSpeed, other: &&CodeSpeed| {
+            one.code() == other.code() && one.shard_bytes == other.shard_bytes
+        };
+        speeds.chunk_by(alike).map(<[_]>::to_vec).collect()
+    }
+}
+
+/// How fast memory is copied.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CopySpeed {
+    /// `L1`, `L2` and so on, or `memory`.
+    pub place: String,
+    /// Bytes read and written, over and over.
+    pub bytes: usize,
+    /// The speed, a median.
+    pub gb_per_s: f64,
+}
+
+/// How fast a code is on one core.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CodeSpeed {
+    /// `encode`, or `rebuild`: the first m data units (all, where there are fewer) with a kept plan.
+    pub operation: &'static str,
+    /// Data units: k.
+    pub data_units: usize,
+    /// Parity units: m.
+    pub parity_units: usize,
+    /// Bytes of a shard.
+    pub shard_bytes: usize,
+    /// The kernel.
+    pub kernel: &'static str,
+    /// The speed, a median.
+    pub gb_per_s: f64,
+    /// The slowest batch of calls.
+    pub gb_per_s_least: f64,
+    /// The fastest batch of calls.
+    pub gb_per_s_most: f64,
+    /// Copying by `memcpy` that reads and writes as many bytes as there are in all shards.
+    pub copy_gb_per_s: f64,
+}
+
+impl CodeSpeed {
+    /// `6+3`
+    #[must_use]
+    pub fn code(&self) -> String {
+        format!("{}+{}", self.data_units, self.parity_units)
+    }
+}
+
+/// How fast a code encodes on several cores, each with shards of its own, by the best kernel.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CoresSpeed {
+    /// Data units: k.
+    pub data_units: usize,
+    /// Parity units: m.
+    pub parity_units: usize,
+    /// Bytes of a shard.
+    pub shard_bytes: usize,
+    /// Threads at a time.
+    pub threads: usize,
+    /// All of them together.
+    pub gb_per_s: f64,
 }
 
 /// What `matrix` shows.

@@ -4,14 +4,14 @@ use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
 
 use super::{
-    BlockReport, CheckReport, DecodeReport, EncodeReport, ErrorReport, FetchReport, FolderReport,
-    InfoReport, MatrixReport, PolicyReport, Proof, RangesReport, ReconstructReport, Report,
-    ServeReport,
+    BenchReport, BlockReport, CheckReport, CoresSpeed, DecodeReport, EncodeReport, ErrorReport,
+    FetchReport, FolderReport, InfoReport, MatrixReport, PolicyReport, Proof, RangesReport,
+    ReconstructReport, Report, ServeReport,
 };
 use crate::heal::finding::Finding;
 use crate::heal::tally::Condition;
 use crate::mend::{Outcome, Reason};
-use crate::size::human;
+use crate::size::{exact, human};
 
 /// Blocks, and ranges of a block, that are listed; of more only the number is told.
 const MOST_BLOCKS: usize = 200;
@@ -34,6 +34,7 @@ pub fn print_text(report: &Report, piped: bool) {
         Report::Fetch(report) => fetch(report),
         Report::Reconstruct(report) => reconstruct(report),
         Report::Info(report) => info(report),
+        Report::Bench(report) => bench(report),
         Report::Matrix(report) => return matrix(report),
         Report::Error(report) => return error(report),
     };
@@ -353,6 +354,42 @@ fn info(report: &InfoReport) -> Vec<String> {
     let forced = if report.kernel_forced { " (by RESTRIPE_KERNEL)" } else { "" };
     lines.push(format!("chosen:    {}{forced}", styled(GOOD, report.kernel)));
     lines.push(format!("checksums: {}", report.checksums));
+    lines
+}
+
+fn bench(report: &BenchReport) -> Vec<String> {
+    let cpu = report.cpu.as_deref().unwrap_or("unknown CPU");
+    let mut lines = vec![format!("{cpu}, {}", count(report.cores as u64, "core"))];
+    let copying = report.copying.iter();
+    let copying: Vec<String> =
+        copying.map(|copy| format!("{} {:.1}", copy.place, copy.gb_per_s)).collect();
+    lines.push(format!("memcpy, GB/s: {}", copying.join(", ")));
+    for operation in BenchReport::OPERATIONS {
+        let rows = report.rows(operation);
+        let Some(first) = rows.first() else { continue };
+        let kernels: String = first.iter().map(|speed| format!("{:>13}", speed.kernel)).collect();
+        lines.push(String::new());
+        lines.push(styled(QUIET, &format!("{operation:<9}{:>12}{kernels}{:>13}", "", "memcpy")));
+        for row in rows {
+            let speeds: String =
+                row.iter().map(|speed| format!("{:>13.1}", speed.gb_per_s)).collect();
+            let (code, shard) = (row[0].code(), exact(row[0].shard_bytes as u64));
+            lines.push(format!("{code:<9}{shard:>12}{speeds}{:>13.1}", row[0].copy_gb_per_s));
+        }
+    }
+    if !report.on_cores.is_empty() {
+        lines.push(String::new());
+        lines.push(styled(QUIET, "encode on several cores"));
+    }
+    for speed in &report.on_cores {
+        let CoresSpeed { data_units, parity_units, shard_bytes, threads, gb_per_s } = speed;
+        let (code, shard) = (format!("{data_units}+{parity_units}"), exact(*shard_bytes as u64));
+        let threads = count(*threads as u64, "thread");
+        lines.push(format!("{code:<9}{shard:>12}{threads:>13}{gb_per_s:>13.1}"));
+    }
+    if let Some(html) = &report.html {
+        lines.push(format!("{} {html}", styled(GOOD, "page written:")));
+    }
     lines
 }
 
