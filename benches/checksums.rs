@@ -5,16 +5,15 @@
 //! are summed. An absolute figure from a shared machine is no claim: compare kernels and versions
 //! within one run. ISA-L and other crates are compared in `differential/`.
 
+mod common;
+
+use common::shards;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 use restripe::{ErasureCode, KernelId, ReedSolomon};
 
 const CRCS: [ChecksumKind; 2] = [ChecksumKind::Crc32, ChecksumKind::Crc32c];
 const CHUNK_LENS: [usize; 4] = [512, 1000, 4 << 10, 1 << 20];
-
-fn shards(count: usize, len: usize) -> Vec<Vec<u8>> {
-    (0..count).map(|unit| (0..len).map(|at| (at * 31 + unit * 7) as u8).collect()).collect()
-}
 
 fn checksum(kind: ChecksumKind, chunk_len: usize, kernel: KernelId) -> ChunkedChecksum {
     ChunkedChecksum::new(kind, chunk_len).expect("a chunk length").with_kernel(kernel)

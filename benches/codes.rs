@@ -1,30 +1,23 @@
-//! Encoding, rebuilding and updating by code, shard size and kernel.
+//! Encoding, rebuilding, updating and checking by code, shard size and kernel.
 //!
 //! `cargo bench --bench codes -- encode/RS-6-3` runs a part. Throughput counts data and parity
 //! bytes, as ISA-L does. An absolute figure from a shared machine is no claim: compare kernels and
 //! versions within one run.
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use restripe::{ErasureCode, Hitchhiker, KernelId, LocallyRepairable, ReedSolomon};
+mod common;
 
-const CODES: [(usize, usize); 5] = [(3, 2), (6, 3), (10, 4), (17, 3), (50, 20)];
+use common::{CODES, code, shards};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use restripe::{ErasureCode, Hitchhiker, KernelId, LocallyRepairable};
+
 const SHARD_LENS: [usize; 4] = [512, 4 << 10, 64 << 10, 1 << 20];
 
-fn shards(count: usize, len: usize) -> Vec<Vec<u8>> {
-    (0..count).map(|unit| (0..len).map(|at| (at * 31 + unit * 7) as u8).collect()).collect()
-}
-
-fn code(k: usize, m: usize, kernel: KernelId) -> ReedSolomon {
-    ReedSolomon::builder(k, m).kernel(kernel).build().expect("an MDS code")
-}
-
-/// Calls `bench` for every code, shard length and kernel with an identifier of all three.
-fn for_each(mut bench: impl FnMut(usize, usize, usize, KernelId, BenchmarkId)) {
+/// Calls `bench` for every code, shard length and kernel with a name of all three.
+fn for_each(mut bench: impl FnMut(usize, usize, usize, KernelId, String)) {
     for (k, m) in CODES {
         for len in SHARD_LENS {
             for kernel in KernelId::available() {
-                let id = BenchmarkId::new(format!("RS-{k}-{m}/{kernel}"), len);
-                bench(k, m, len, kernel, id);
+                bench(k, m, len, kernel, format!("RS-{k}-{m}/{kernel}/{len}"));
             }
         }
     }
@@ -41,16 +34,39 @@ fn encode(criterion: &mut Criterion) {
     });
 }
 
-fn rebuild_one_data_unit(criterion: &mut Criterion) {
+/// The first data units, from the k units after them.
+fn rebuild(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rebuild");
     for_each(|k, m, len, kernel, id| {
         let code = code(k, m, kernel);
-        let available: Vec<usize> = (1..=k).collect();
-        let plan = code.plan(&available, &[0]).expect("any k units suffice");
-        let (inputs, mut outputs) = (shards(k, len), shards(1, len));
-        group.throughput(Throughput::Bytes(((k + 1) * len) as u64));
-        group.bench_function(id, |bencher| {
-            bencher.iter(|| plan.apply(&inputs, &mut outputs));
+        for lost in [1, m] {
+            let available: Vec<usize> = (lost..lost + k).collect();
+            let wanted: Vec<usize> = (0..lost).collect();
+            let plan = code.plan(&available, &wanted).expect("any k units suffice");
+            let (inputs, mut outputs) = (shards(k, len), shards(lost, len));
+            group.throughput(Throughput::Bytes(((k + lost) * len) as u64));
+            group.bench_function(format!("{lost}/{id}"), |bencher| {
+                bencher.iter(|| plan.apply(&inputs, &mut outputs));
+            });
+        }
+    });
+}
+
+/// What it costs to know more: beside the plain `encode` of the same run.
+fn checks(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("check");
+    for_each(|k, m, len, kernel, id| {
+        let (code, data, mut parity) = (code(k, m, kernel), shards(k, len), shards(m, len));
+        group.throughput(Throughput::Bytes(((k + m) * len) as u64));
+        group.bench_function(format!("encode_verified/{id}"), |bencher| {
+            bencher.iter(|| code.encode_verified(&data, &mut parity, 7));
+        });
+        let all: Vec<Option<&Vec<u8>>> = data.iter().chain(&parity).map(Some).collect();
+        group.bench_function(format!("verify/{id}"), |bencher| {
+            bencher.iter(|| code.verify(&all));
+        });
+        group.bench_function(format!("locate/{id}"), |bencher| {
+            bencher.iter(|| code.locate(&all, 512));
         });
     });
 }
@@ -109,31 +125,5 @@ fn codes_that_read_less(criterion: &mut Criterion) {
     }
 }
 
-fn plan_from_nothing_and_from_the_cache(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("plan");
-    for (k, m) in CODES {
-        let available: Vec<usize> = (m..k + m).collect();
-        let lost: Vec<usize> = (0..m).collect();
-        let code = code(k, m, KernelId::selected().expect("a kernel of this CPU"));
-        group.bench_function(BenchmarkId::new("cached", format!("RS-{k}-{m}")), |bencher| {
-            bencher.iter(|| code.plan(&available, &lost));
-        });
-        group.bench_function(BenchmarkId::new("cold", format!("RS-{k}-{m}")), |bencher| {
-            bencher.iter_batched(
-                || ReedSolomon::new(k, m).expect("an MDS code"),
-                |code| code.plan(&available, &lost),
-                criterion::BatchSize::SmallInput,
-            );
-        });
-    }
-}
-
-criterion_group!(
-    codes,
-    encode,
-    rebuild_one_data_unit,
-    update_one_data_unit,
-    codes_that_read_less,
-    plan_from_nothing_and_from_the_cache
-);
+criterion_group!(codes, encode, rebuild, update_one_data_unit, checks, codes_that_read_less);
 criterion_main!(codes);
