@@ -64,14 +64,18 @@ pub struct Contest {
     pub misaligned_by: usize,
 }
 
-/// All contests of an operation, or of `levels`, and a shard length.
-pub fn contests(operation: &str, shard_len: usize) -> Result<Vec<Contest>, String> {
+/// All contests of an operation, or of `levels`, a shard length and codes.
+pub fn contests(
+    operation: &str,
+    shard_len: usize,
+    codes: &[(usize, usize)],
+) -> Result<Vec<Contest>, String> {
     let (operation, levels, misalignments) = match operation {
         "levels" => (Operation::Encode, &FORCED_LEVELS[..], &[0][..]),
         name => (name.parse()?, &[BEST][..], &[0, 1][..]),
     };
     let mut contests = Vec::new();
-    for (data_units, parity_units) in CODES {
+    for &(data_units, parity_units) in codes {
         for level in levels {
             for layout in [Layout::Constant, Layout::Uneven] {
                 for &misaligned_by in misalignments {

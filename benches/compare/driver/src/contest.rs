@@ -1,12 +1,13 @@
 //! The contests themselves: workers on one core that share memory and take turns.
 
+use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{self, Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use restripe::{ErasureCode as _, KernelId, MatrixKind, ReedSolomon};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use tempfile::NamedTempFile;
 use worker::{Case, Memory, Operation};
 
 use crate::cases::{BEST, Contest, memory_needed};
@@ -80,20 +81,22 @@ impl Worker {
 pub struct Arena {
     workers: Vec<Worker>,
     memory: Memory,
-    _file: NamedTempFile,
+    _file: File,
 }
 
 impl Arena {
     /// Starts those that were built.
     pub fn new(rivals: &[Built], shard_lens: &[usize]) -> io::Result<Self> {
-        let file = NamedTempFile::new_in("/dev/shm")?;
+        // Without a name: nothing stays behind, however this ends.
+        let file = tempfile::tempfile_in("/dev/shm")?;
         let len = memory_needed(shard_lens.iter().copied().max().unwrap_or(0));
-        file.as_file().set_len(len as u64)?;
-        let memory = Memory::open(file.path())?;
+        file.set_len(len as u64)?;
+        let path = format!("/proc/{}/fd/{}", process::id(), file.as_raw_fd());
+        let memory = Memory::open(path.as_ref())?;
         let mut workers = Vec::new();
         for built in rivals {
             if let Ok(program) = &built.program {
-                workers.push(Worker::start(built, program, file.path())?);
+                workers.push(Worker::start(built, program, path.as_ref())?);
             }
         }
         Ok(Self { workers, memory, _file: file })

@@ -13,6 +13,7 @@ mod record;
 mod rivals;
 mod table;
 
+use std::error::Error;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ use std::{fs, io};
 
 use worker::Operation;
 
-use crate::cases::SHARD_LENS;
+use crate::cases::{CODES, SHARD_LENS};
 use crate::record::{Key, Record};
 
 const HELP: &str = "\
@@ -29,10 +30,12 @@ Measures restripe beside ISA-L, klauspost/reedsolomon, rustfs-erasure-codec, ree
 and reed-solomon-simd, in turns on one core. Builds them first; what cannot be built is left out,
 and the table says why.
 
-Usage: cargo compare [--out DIR] [--shard BYTES]... [--operation NAME]... [--build | --report]
+Usage: cargo compare [--out DIR] [--shard BYTES]... [--code K,M]... [--operation NAME]...
+                     [--build | --report]
 
   --out DIR         where the record goes [default: target/compare/record]
   --shard BYTES     only shards of that length: 512, 4096, 65536, 1048576 or 16777216
+  --code K,M        only that code: 3,2 or 6,3 or 10,4 or 17,3 or 8,6
   --operation NAME  only encode, decode-1, decode-m, or levels (encode at forced levels)
   --build           only build
   --report          only write the table and the picture anew, from the measurements in DIR
@@ -44,6 +47,7 @@ machine.txt, table.md and comparison.svg. Parts may be measured in several runs.
 struct Arguments {
     out: PathBuf,
     shard_lens: Vec<usize>,
+    codes: Vec<(usize, usize)>,
     operations: Vec<String>,
     build_only: bool,
     report_only: bool,
@@ -54,6 +58,7 @@ fn arguments() -> Result<Arguments, lexopt::Error> {
     let mut arguments = Arguments {
         out: rivals::folder().join("../../target/compare/record"),
         shard_lens: Vec::new(),
+        codes: Vec::new(),
         operations: Vec::new(),
         build_only: false,
         report_only: false,
@@ -63,6 +68,10 @@ fn arguments() -> Result<Arguments, lexopt::Error> {
         match argument {
             Long("out") => arguments.out = parser.value()?.into(),
             Long("shard") => arguments.shard_lens.push(parser.value()?.parse()?),
+            Long("code") => arguments.codes.push(parser.value()?.parse_with(|code| {
+                let (k, m) = code.split_once(',').ok_or("two numbers")?;
+                Ok::<_, Box<dyn Error + Send + Sync>>((k.parse()?, m.parse()?))
+            })?),
             Long("operation") => arguments.operations.push(parser.value()?.string()?),
             Long("build") => arguments.build_only = true,
             Long("report") => arguments.report_only = true,
@@ -75,6 +84,9 @@ fn arguments() -> Result<Arguments, lexopt::Error> {
     }
     if arguments.shard_lens.is_empty() {
         arguments.shard_lens = SHARD_LENS.to_vec();
+    }
+    if arguments.codes.is_empty() {
+        arguments.codes = CODES.to_vec();
     }
     if arguments.operations.is_empty() {
         let names = Operation::ALL.map(|operation| operation.name().to_owned());
@@ -114,7 +126,8 @@ fn run(arguments: &Arguments) -> io::Result<()> {
         for shard_len in &arguments.shard_lens {
             for operation in &arguments.operations {
                 let mut record = Record::append_to(&arguments.out)?;
-                for contest in cases::contests(operation, *shard_len).map_err(io::Error::other)? {
+                let contests = cases::contests(operation, *shard_len, &arguments.codes);
+                for contest in contests.map_err(io::Error::other)? {
                     if io::stderr().is_terminal() {
                         eprint!(
                             "\r{:>4} s  {:<60}",

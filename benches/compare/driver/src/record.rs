@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_row_is_read_as_it_was_written_and_the_last_of_its_kind_counts() {
-        let contest = &contests("decode-m", 512).unwrap()[3];
+        let contest = &contests("decode-m", 512, &[(6, 3)]).unwrap()[3];
         let row = |rate: f64| Row::new(contest, "abacus", vec![rate, 8.0, 2.0], vec![0.5, 1.5]);
         let folder = tempfile::tempdir().unwrap();
         for rate in [4.0, 5.0] {
