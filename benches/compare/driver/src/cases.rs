@@ -95,3 +95,26 @@ pub fn contests(
     }
     Ok(contests)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_lie_apart_in_the_memory_as_their_layout_says() {
+        for shard_len in SHARD_LENS {
+            for contest in contests("encode", shard_len, &CODES).unwrap() {
+                let offsets = &contest.case.offsets;
+                let distances: Vec<usize> =
+                    offsets.windows(2).map(|pair| pair[1] - pair[0]).collect();
+                match contest.layout {
+                    Layout::Constant => assert!(distances.iter().all(|&apart| apart == shard_len)),
+                    Layout::Uneven => assert!(distances.iter().all(|&apart| apart > shard_len)),
+                }
+                assert!(offsets.iter().all(|offset| offset % 64 == contest.misaligned_by));
+                let end = offsets.last().unwrap() + shard_len;
+                assert!(end <= memory_needed(shard_len), "{end}");
+            }
+        }
+    }
+}

@@ -257,3 +257,39 @@ pub fn serve(prepare: impl Fn(&Case) -> Result<Work, String>) {
         writeln!(output, "{answer}").and_then(|()| output.flush()).expect("the driver listens");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(operation: Operation) -> Case {
+        let offsets = vec![0, 512, 1024, 1536, 2048];
+        let level = "best".to_owned();
+        Case { operation, data_units: 3, parity_units: 2, shard_len: 512, level, offsets }
+    }
+
+    #[test]
+    fn cases_are_read_as_they_were_written() {
+        for operation in Operation::ALL {
+            let case = case(operation);
+            assert_eq!(case.to_string().parse(), Ok(case));
+        }
+        assert!("encode 3 2 512 best 0 512".parse::<Case>().is_err());
+    }
+
+    #[test]
+    fn a_call_reads_k_shards_and_writes_those_that_are_computed() {
+        for (operation, read, written) in [
+            (Operation::Encode, [0, 1, 2], vec![3, 4]),
+            (Operation::DecodeOne, [1, 2, 3], vec![0]),
+            (Operation::DecodeAll, [2, 3, 4], vec![0, 1]),
+        ] {
+            let mut shards: Vec<[u8; 1]> = (0..5).map(|unit| [unit]).collect();
+            let shards = shards.iter_mut().map(<[u8; 1]>::as_mut_slice).collect();
+            let (inputs, outputs) = case(operation).split(shards);
+            assert_eq!(inputs.concat(), read);
+            assert_eq!(outputs.iter().map(|shard| shard[0]).collect::<Vec<u8>>(), written);
+            assert_eq!(case(operation).call_bytes(), (3 + written.len()) * 512);
+        }
+    }
+}
