@@ -76,7 +76,11 @@ fn mean_of_ratios(rows: &[&Row]) -> String {
 
 /// Two decimals, or what is left of a ratio that has none.
 fn figures(ratio: f64) -> String {
-    if ratio < 0.095 { format!("{ratio:.4}") } else { format!("{ratio:.2}") }
+    match ratio {
+        _ if ratio.is_nan() => "–".to_owned(),
+        ..0.095 => format!("{ratio:.4}"),
+        _ => format!("{ratio:.2}"),
+    }
 }
 
 /// Where restripe is not ahead: nothing is left out.
@@ -148,7 +152,8 @@ fn beside(rows: &[Row], row: &Row, contestant: &str) -> f64 {
 }
 
 fn percent(part: Option<f64>) -> String {
-    part.map_or("–".to_owned(), |part| format!("{:.0} %", 100.0 * part))
+    part.filter(|part| part.is_finite())
+        .map_or("–".to_owned(), |part| format!("{:.0} %", 100.0 * part))
 }
 
 fn limits(text: &mut String, rows: &[Row]) {
