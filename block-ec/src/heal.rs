@@ -1,0 +1,282 @@
+//! What was found damaged is rebuilt: beside its place, verified, and then put there in one act.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::{Error, Result};
+use crate::header::Header;
+use crate::metastore::{FileRecord, Job};
+use crate::protect::ParityDraft;
+use crate::protection::Protection;
+use crate::report::Problem;
+use crate::run::{Run, Turns, for_each};
+use crate::scrub::{Outcome, ScrubReport};
+use crate::set::{Loaded, Set};
+use crate::state::State;
+use crate::store::{Draft, Publish, Published};
+
+/// A file that is being healed.
+struct Patient<'a> {
+    record: &'a FileRecord,
+    member: usize,
+    job: u64,
+    draft: Box<dyn Draft>,
+}
+
+impl Protection {
+    /// Heals what the report of a set calls repairable, and says in it what came of that.
+    pub(crate) fn heal_set(
+        &self,
+        set: &Set,
+        mut report: ScrubReport,
+        threads: usize,
+        run: &Run<'_>,
+    ) -> Result<ScrubReport> {
+        let mut patients = Vec::new();
+        for file in &mut report.damaged_files {
+            let records = set.records.iter().enumerate();
+            let found = records
+                .filter_map(|(member, record)| Some((member, record.as_ref()?)))
+                .find(|(_, record)| record.path == file.path);
+            let (Outcome::Repairable, Some((member, record))) = (file.outcome, found) else {
+                continue;
+            };
+            file.outcome = Outcome::LeftAlone;
+            match self.begin_healing(record, member) {
+                Ok(patient) => patients.push(patient),
+                Err(error) if error.is_about_one_file() => {
+                    report.problems.push(Problem::new(&file.path, error.to_string()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let parity = report.damaged_parity.first_mut();
+        let parity = parity.filter(|parity| parity.outcome == Outcome::Repairable);
+        if patients.is_empty() && parity.is_none() {
+            return Ok(report);
+        }
+        let new_parity = match parity {
+            Some(_) => Some(self.begin_parity(set)?),
+            None => None,
+        };
+        let written = self.write(set, &patients, new_parity.as_ref(), threads, run);
+        let digests = match written {
+            Ok(digests) => digests,
+            Err(error) => {
+                for patient in patients {
+                    self.give_up(patient)?;
+                }
+                if let Some((sequence, draft)) = new_parity {
+                    drop(draft);
+                    self.metastore.change(|change| change.end(sequence))?;
+                }
+                return Err(error);
+            }
+        };
+        for (patient, digest) in patients.into_iter().zip(digests) {
+            let path = patient.record.path.clone();
+            let outcome = match self.end_healing(set, patient, digest) {
+                Ok(outcome) => outcome,
+                Err(error) if error.is_about_one_file() => {
+                    report.problems.push(Problem::new(&path, error.to_string()));
+                    Outcome::LeftAlone
+                }
+                Err(error) => return Err(error),
+            };
+            if let Some(file) = report.damaged_files.iter_mut().find(|file| file.path == path) {
+                file.outcome = outcome;
+            }
+        }
+        if let (Some((sequence, draft)), Some(parity)) =
+            (new_parity, report.damaged_parity.first_mut())
+        {
+            self.end_parity(set, sequence, draft, threads, run)?;
+            parity.outcome = Outcome::Healed;
+        }
+        Ok(report)
+    }
+
+    fn begin_healing<'a>(&self, record: &'a FileRecord, member: usize) -> Result<Patient<'a>> {
+        let path = record.path.clone();
+        let replaced = record.identity.clone();
+        let job = self.metastore.change(|change| {
+            change.set_state(&path, State::UnderRecovery)?;
+            change.begin(&Job::Heal { path: path.clone(), replaced, draft: None })
+        })?;
+        match self.data.create(&path, job, record.identity.len) {
+            Ok(draft) => Ok(Patient { record, member, job, draft }),
+            Err(error) => {
+                self.metastore.change(|change| {
+                    change.set_state(&path, State::Corrupted)?;
+                    change.end(job)
+                })?;
+                Err(error)
+            }
+        }
+    }
+
+    fn begin_parity(&self, set: &Set) -> Result<(u64, ParityDraft)> {
+        let sequence = self.metastore.change(|change| change.begin_build())?;
+        let len = set.header.geometry.parity_len();
+        match ParityDraft::begin(&*self.parity, sequence, len) {
+            Ok(draft) => Ok((sequence, draft)),
+            Err(error) => {
+                self.metastore.change(|change| change.end(sequence))?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads the set once more, rebuilds what is damaged, and writes the drafts. Returns the
+    /// digests of what was written for each patient.
+    fn write(
+        &self,
+        set: &Set,
+        patients: &[Patient<'_>],
+        new_parity: Option<&(u64, ParityDraft)>,
+        threads: usize,
+        run: &Run<'_>,
+    ) -> Result<Vec<[u8; 32]>> {
+        let turns = Turns::new(vec![blake3::Hasher::new(); patients.len()]);
+        let groups = set.header.geometry.groups() as usize;
+        let threads = run.threads_holding(set.group_bytes()).min(threads);
+        let in_order = self.data.writes_in_order() || self.parity.writes_in_order();
+        let failure = Mutex::new(None);
+        let ended = for_each(groups, threads, Loaded::default, |loaded, number| {
+            let mut work = || -> Result<()> {
+                set.load(number as u64, None, self.stores(), run, loaded)?;
+                set.repair(number as u64, loaded)?;
+                let group = set.header.geometry.group(number as u64);
+                let put = |hashers: Option<&mut Vec<blake3::Hasher>>| -> Result<()> {
+                    let mut hashers = hashers;
+                    for (at, patient) in patients.iter().enumerate() {
+                        let member = set.header.members[patient.member].stream();
+                        let (start, end) = (
+                            member.start.max(group.stream.start),
+                            member.end.min(group.stream.end),
+                        );
+                        if start >= end {
+                            continue;
+                        }
+                        let bytes = &loaded.data[(start - group.stream.start) as usize
+                            ..(end - group.stream.start) as usize];
+                        match &mut hashers {
+                            Some(hashers) => {
+                                hashers[at].update(bytes);
+                            }
+                            None => patient.draft.write_at(bytes, start - member.start)?,
+                        }
+                    }
+                    if hashers.is_none()
+                        && let Some((_, draft)) = new_parity
+                    {
+                        draft.write(&loaded.parity, group.parity_start)?;
+                    }
+                    Ok(())
+                };
+                turns.take(number, |hashers| {
+                    put(Some(hashers))?;
+                    if in_order { put(None) } else { Ok(()) }
+                })?;
+                if in_order { Ok(()) } else { put(None) }
+            };
+            work().map_err(|error| {
+                turns.give_up();
+                let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+                failure.get_or_insert(error);
+                Error::Stopped
+            })
+        });
+        if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        ended?;
+        let hashers = turns.into_inner();
+        Ok(hashers.iter().map(|hasher| *hasher.finalize().as_bytes()).collect())
+    }
+
+    /// Puts a healed file in its place, if it is what it was and its owner has not changed it.
+    fn end_healing(
+        &self,
+        set: &Set,
+        mut patient: Patient<'_>,
+        digest: [u8; 32],
+    ) -> Result<Outcome> {
+        let path = &patient.record.path;
+        let replaced = &patient.record.identity;
+        if digest != set.header.members[patient.member].digest {
+            let job = patient.job;
+            drop(patient.draft);
+            self.metastore.change(|change| {
+                change.set_state(path, State::Damaged)?;
+                change.end(job)
+            })?;
+            return Ok(Outcome::BeyondRepair);
+        }
+        let synced = patient.draft.sync();
+        let draft = match synced {
+            Ok(draft) => draft,
+            Err(error) => {
+                self.give_up(patient)?;
+                return Err(error);
+            }
+        };
+        self.metastore.change(|change| change.set_draft(patient.job, &draft))?;
+        match patient.draft.publish(Publish::InPlaceOf(replaced)) {
+            Ok(Published::Done(identity)) => {
+                self.metastore.change(|change| {
+                    change.set_identity(path, &identity)?;
+                    change.set_state(path, State::Healthy)?;
+                    change.set_checked(path, crate::run::now())?;
+                    change.end(patient.job)
+                })?;
+                Ok(Outcome::Healed)
+            }
+            Ok(Published::Changed) => {
+                self.metastore.change(|change| {
+                    change.set_changed(path)?;
+                    change.end(patient.job)
+                })?;
+                Err(Error::Changed { path: path.clone() })
+            }
+            Err(error) => {
+                self.data.settle(path, patient.job, Some(replaced), Some(&draft))?;
+                self.metastore.change(|change| {
+                    change.set_state(path, State::Corrupted)?;
+                    change.end(patient.job)
+                })?;
+                Err(error)
+            }
+        }
+    }
+
+    fn give_up(&self, patient: Patient<'_>) -> Result<()> {
+        drop(patient.draft);
+        self.metastore.change(|change| {
+            change.set_state(&patient.record.path, State::Corrupted)?;
+            change.end(patient.job)
+        })
+    }
+
+    /// Puts a parity file that was made anew in the place of the damaged one.
+    fn end_parity(
+        &self,
+        set: &Set,
+        sequence: u64,
+        draft: ParityDraft,
+        threads: usize,
+        run: &Run<'_>,
+    ) -> Result<()> {
+        let header = Header { sequence, ..set.header.clone() };
+        if let Err(error) = draft.finish(&header, &*self.parity, threads, run) {
+            self.metastore.change(|change| change.end(sequence))?;
+            return Err(error);
+        }
+        let old = set.header.sequence;
+        let job = self.metastore.change(|change| {
+            change.replace_parity(set.id, &header)?;
+            change.end(sequence)?;
+            change.begin(&Job::Remove { sequence: old })
+        })?;
+        self.remove_retired(&[(job, old)])
+    }
+}
