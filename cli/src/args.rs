@@ -515,7 +515,7 @@ pub struct Reconstruct {
     pub pool: String,
 
     /// Read this much of each source at a time
-    #[arg(long, value_name = "SIZE", default_value = "1MiB")]
+    #[arg(long, value_name = "SIZE", default_value = "256KiB")]
     pub buffer: Size,
 
     /// Read one or two sources more than are needed, and compare: notices sources that are wrong

@@ -81,7 +81,8 @@ impl CheckedPlan {
         &self.plan
     }
 
-    /// Computes the outputs, all of one length, from the inputs, which end where they end.
+    /// Computes a range of the outputs, all of one length, from the inputs, which end where they
+    /// end.
     ///
     /// Where the check does not come out, that part is computed and checked once more on the
     /// scalar kernel.
@@ -90,8 +91,13 @@ impl CheckedPlan {
     ///
     /// [`Error::ComputeCheck`] where the scalar kernel gives other outputs or fails the check
     /// too; [`Error::Count`] for another number of inputs or outputs.
-    pub(crate) fn apply<O: AsMut<[u8]>>(&self, inputs: &[&[u8]], outputs: &mut [O]) -> Result<()> {
-        self.apply_then_check(inputs, outputs, |_, _| {})
+    pub(crate) fn apply<O: AsMut<[u8]>>(
+        &self,
+        inputs: &[&[u8]],
+        outputs: &mut [O],
+        range: Range<usize>,
+    ) -> Result<()> {
+        self.apply_then_check(inputs, outputs, range, |_, _| {})
     }
 
     /// [`apply`](Self::apply), with a function that sees each range of the outputs between its
@@ -100,21 +106,27 @@ impl CheckedPlan {
         &self,
         inputs: &[&[u8]],
         outputs: &mut [O],
+        range: Range<usize>,
         mut after: impl FnMut(&mut [O], Range<usize>),
     ) -> Result<()> {
-        let Some(check) = &self.check else { return self.plan.apply(inputs, outputs) };
         super::plan::check_count("inputs", self.plan.reads().len(), inputs.len())?;
         super::plan::check_count("outputs", self.plan.outputs().len(), outputs.len())?;
         let len = outputs.first_mut().map_or(0, |output| output.as_mut().len());
-        for start in (0..len).step_by(TILE) {
-            let end = len.min(start + TILE);
+        let all = range.start.min(len)..range.end.min(len);
+        let tile = if self.check.is_some() { TILE } else { all.len().max(1) };
+        let mut differences = [0; TILE];
+        for start in all.clone().step_by(tile) {
+            let end = all.end.min(start + tile);
             self.plan.run_dense(
                 inputs.iter().map(|input| part(input, start, end)),
                 outputs.iter_mut().map(|output| part_mut(output.as_mut(), start, end)),
                 false,
             );
             after(outputs, start..end);
-            let Some(offset) = first_difference(&check.program, inputs, outputs, start..end) else {
+            let Some(check) = &self.check else { continue };
+            let Some(offset) =
+                first_difference(&check.program, inputs, outputs, start..end, &mut differences)
+            else {
                 continue;
             };
             self.compute_again(check, inputs, outputs, start..end, offset)?;
@@ -145,7 +157,7 @@ impl CheckedPlan {
             .zip(&again)
             .all(|(output, again)| *part_mut(output.as_mut(), start, end) == again[..]);
         let second = program(scalar, &check.row)?;
-        match first_difference(&second, inputs, outputs, start..end) {
+        match first_difference(&second, inputs, outputs, start..end, &mut [0; TILE]) {
             None if same => Ok(()),
             found => Err(Error::ComputeCheck {
                 offset: found.unwrap_or(offset),
@@ -155,15 +167,15 @@ impl CheckedPlan {
     }
 }
 
-/// The first byte of a range at which the combination is not zero.
+/// The first byte of a range, at most a tile, at which the combination is not zero.
 fn first_difference<O: AsMut<[u8]>>(
     check: &Program,
     inputs: &[&[u8]],
     outputs: &mut [O],
     range: Range<usize>,
+    differences: &mut [u8; TILE],
 ) -> Option<usize> {
     let Range { start, end } = range;
-    let mut differences = [0; TILE];
     let differences = &mut differences[..end - start];
     let inputs = inputs.iter().map(|input| part(input, start, end));
     let outputs = outputs.iter_mut().map(|output| &*part_mut(output.as_mut(), start, end));
@@ -242,7 +254,10 @@ mod tests {
             let inputs: Vec<&[u8]> =
                 checked.plan().reads().iter().map(|read| &shards[read.unit][..]).collect();
             let mut outputs = vec![vec![0; LEN]; wanted.len()];
-            checked.apply(&inputs, &mut outputs).unwrap();
+            // In two parts, the first of which ends within a tile.
+            for range in [0..TILE + 5, TILE + 5..LEN] {
+                checked.apply(&inputs, &mut outputs, range).unwrap();
+            }
             for (output, &unit) in outputs.iter().zip(wanted) {
                 assert!(*output == shards[unit], "unit {unit}");
             }
@@ -258,11 +273,12 @@ mod tests {
             checked.plan().reads().iter().map(|read| &shards[read.unit][..]).collect();
         for (output, offset) in [(0, 0), (1, TILE - 1), (2, TILE), (1, LEN - 1)] {
             let mut outputs = vec![vec![0; LEN]; 3];
-            let result = checked.apply_then_check(&inputs, &mut outputs, |outputs, range| {
-                if range.contains(&offset) {
-                    outputs[output][offset] ^= 0x20;
-                }
-            });
+            let result =
+                checked.apply_then_check(&inputs, &mut outputs, 0..LEN, |outputs, range| {
+                    if range.contains(&offset) {
+                        outputs[output][offset] ^= 0x20;
+                    }
+                });
             assert_eq!(result, Err(Error::ComputeCheck { offset, kernel: code.kernel().name() }));
         }
     }

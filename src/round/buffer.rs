@@ -63,11 +63,15 @@ pub(super) struct Division {
 }
 
 impl Division {
-    /// Where the checksums of a range of the data lie; it starts at a chunk.
+    /// Where the checksums of a range of the data lie; it starts at a chunk, or at the data's end.
     pub(super) fn sums_of(&self, data: Range<usize>) -> Range<usize> {
-        let first = data.start / self.chunk * self.sum_size;
-        let end = data.end.div_ceil(self.chunk) * self.sum_size;
+        let (first, end) = (self.sums_len(data.start), self.sums_len(data.end));
         self.sums_at + first..self.sums_at + end.max(first)
+    }
+
+    /// Bytes of the checksums of so many bytes of data.
+    pub(super) fn sums_len(&self, len: usize) -> usize {
+        len.div_ceil(self.chunk) * self.sum_size
     }
 }
 

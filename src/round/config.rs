@@ -11,7 +11,7 @@ use crate::{Error, Result};
 pub struct Config {
     /// Bytes of each source in one round, before they are rounded down to whole chunks (and up to
     /// one). May be smaller or larger than a cell. Of a code with sub-shards a round is one cell
-    /// whatever this says. Default: 64 KiB.
+    /// whatever this says. Default: 256 KiB.
     pub buffer_len: usize,
     /// Bytes that all buffers together may take; rounds become shorter than
     /// [`buffer_len`](Self::buffer_len) where they would take more, and where they cannot, it
@@ -73,7 +73,7 @@ impl Config {
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self {
-            buffer_len: 64 << 10,
+            buffer_len: 256 << 10,
             max_memory: 256 << 20,
             open_timeout: Duration::from_secs(60),
             read_timeout: Duration::from_secs(60),

@@ -1,5 +1,7 @@
 //! How a reconstruction ends: rebuilt, failed or cancelled, with nothing left running.
 
+use core::time::Duration;
+
 use super::buffer::Buffer;
 use super::goal::Goal;
 use super::source::State;
@@ -85,7 +87,8 @@ impl<B: Buffer> Reconstruction<B> {
                     self.sources[read.source].reading = None;
                     self.bring_home(read.buffer);
                 }
-                Action::Send(packet) => self.sent(packet),
+                // Nobody had it for any time.
+                Action::Send(packet) => self.sent(packet, Duration::ZERO),
                 Action::Compute(job) => {
                     let since = self.computing_since.unwrap_or_default();
                     self.computed(job, since);

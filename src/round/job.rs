@@ -3,6 +3,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::SourceRead;
 use super::buffer::{Buffer, Division, Lent};
@@ -45,12 +46,6 @@ pub(super) struct Output<B> {
     pub(super) buffer: Lent<B>,
 }
 
-impl<B: Buffer> AsMut<[u8]> for Output<B> {
-    fn as_mut(&mut self) -> &mut [u8] {
-        self.buffer.bytes_mut(0..self.len)
-    }
-}
-
 /// A source's bytes from `offset` on that do not have their checksums.
 #[derive(Debug)]
 pub(super) struct Corrupt {
@@ -90,25 +85,46 @@ impl<B: Buffer> Job<B> {
 
     /// Does all of it. What comes of it, errors too, is taken from the job by the machine.
     pub fn run(&mut self) {
-        self.found = self.rebuild();
+        self.run_by(|task, mut whole| task.run(&mut whole));
     }
 
-    fn rebuild(&mut self) -> Found {
-        if self.verify_sources {
-            let corrupt = self.verify();
-            if !corrupt.is_empty() {
-                return Found::Corrupt(corrupt);
+    /// [`run`](Self::run) on several cores (feature `rayon`): the bytes are divided among the
+    /// threads of the rayon pool that the call is made in, where they are worth it.
+    #[cfg(feature = "rayon")]
+    pub fn run_parallel(&mut self) {
+        let worth = usize::try_from(self.bytes() / WORTH_SHARING).unwrap_or(usize::MAX);
+        let parts = worth.clamp(1, rayon::current_num_threads());
+        self.run_by(|task, whole| task.run_parallel(whole, parts));
+    }
+
+    fn run_by(&mut self, run: impl FnOnce(&Task<'_, B>, Part<'_>) -> Result<(), Stop>) {
+        let contradiction = if self.compare {
+            // Only what has its checksums says anything about the others.
+            let corrupt = self.corrupt();
+            if corrupt.is_empty() {
+                self.contradiction()
+            } else {
+                Ok(Some(Found::Corrupt(corrupt)))
             }
-        }
-        let contradiction = if self.compare { self.compare() } else { Ok(None) };
-        match contradiction {
-            Ok(Some(contradiction)) => contradiction,
-            Ok(None) => self.compute().map_or_else(Found::Fault, |()| Found::Rebuilt),
+        } else {
+            Ok(None)
+        };
+        self.found = match contradiction {
+            Ok(Some(found)) => found,
+            Ok(None) => match self.rebuild(run) {
+                Ok(()) => Found::Rebuilt,
+                Err(Stop::Corrupt) => Found::Corrupt(self.corrupt()),
+                Err(Stop::Fault(error)) => Found::Fault(error),
+            },
             Err(error) => Found::Fault(error),
-        }
+        };
     }
 
-    fn verify(&self) -> Vec<Corrupt> {
+    /// All sources whose chunks do not have their checksums.
+    fn corrupt(&self) -> Vec<Corrupt> {
+        if !self.verify_sources {
+            return Vec::new();
+        }
         let verified =
             self.inputs.iter().map(|input| self.checksum.verify(input.data(), input.sums()));
         verified
@@ -121,7 +137,7 @@ impl<B: Buffer> Job<B> {
     }
 
     /// Holds all inputs against each other.
-    fn compare(&self) -> Result<Option<Found>, Error> {
+    fn contradiction(&self) -> Result<Option<Found>, Error> {
         let mut shards: Vec<Option<&[u8]>> = alloc::vec![None; self.code.total_units()];
         for &unit in &self.zeros {
             shards[unit] = Some(&[]);
@@ -147,27 +163,160 @@ impl<B: Buffer> Job<B> {
         Ok(Some(Found::Contradiction { units: lying, holds_up_to: certain_up_to }))
     }
 
-    fn compute(&mut self) -> Result<(), Error> {
+    /// Verifies the inputs and computes the outputs and their checksums.
+    fn rebuild(
+        &mut self,
+        run: impl FnOnce(&Task<'_, B>, Part<'_>) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let lens = self.inputs.iter().map(|input| input.len);
+        let len = lens.chain(self.outputs.iter().map(|output| output.len)).max().unwrap_or(0);
+        let task = Task {
+            plan: &self.plan,
+            checksum: self.checksum,
+            division: self.division,
+            inputs: &self.inputs,
+            // What was compared was verified before that.
+            verify: self.verify_sources && !self.compare,
+        };
+        let mut whole = Part { range: 0..len, outputs: Vec::with_capacity(self.outputs.len()) };
+        for output in &mut self.outputs {
+            whole.outputs.push(output.divide(self.division)?);
+        }
+        run(&task, whole)
+    }
+}
+
+/// What is to be done with every part of a round.
+struct Task<'a, B> {
+    plan: &'a CheckedPlan,
+    checksum: ChunkedChecksum,
+    division: Division,
+    inputs: &'a [SourceRead<B>],
+    verify: bool,
+}
+
+/// A range of a round that begins at a chunk, and where its outputs go.
+struct Part<'a> {
+    range: Range<usize>,
+    outputs: Vec<OutputPart<'a>>,
+}
+
+/// The bytes of one output in a part, and the checksums of those that are wanted.
+struct OutputPart<'a> {
+    data: &'a mut [u8],
+    wanted: usize,
+    sums: &'a mut [u8],
+}
+
+/// Why a part was not rebuilt.
+enum Stop {
+    /// Something does not have its checksum.
+    Corrupt,
+    Fault(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Fault(error)
+    }
+}
+
+impl AsMut<[u8]> for OutputPart<'_> {
+    fn as_mut(&mut self) -> &mut [u8] {
+        self.data
+    }
+}
+
+impl<B: Buffer> Output<B> {
+    fn divide(&mut self, division: Division) -> Result<OutputPart<'_>, Error> {
+        let sums = division.sums_of(0..self.wanted);
+        let (index, got) = (self.target, self.buffer.len());
+        let whole = self.buffer.bytes_mut(0..sums.end.max(self.len));
+        let Some((data, sums)) = whole.split_at_mut_checked(sums.start) else {
+            let expected = sums.end;
+            return Err(Error::Length { what: "lent buffer", index, expected, got });
+        };
+        Ok(OutputPart { data: &mut data[..self.len], wanted: self.wanted, sums })
+    }
+}
+
+impl<'a> Part<'a> {
+    /// The first `len` bytes, whole chunks; what is left here is the rest.
+    #[cfg(feature = "rayon")]
+    fn split_off(&mut self, len: usize, division: Division) -> Self {
+        let split = |output: &mut OutputPart<'a>| {
+            let (data_len, wanted) = (len.min(output.data.len()), len.min(output.wanted));
+            output.wanted -= wanted;
+            OutputPart {
+                data: output.data.split_off_mut(..data_len).unwrap_or_default(),
+                wanted,
+                sums: output.sums.split_off_mut(..division.sums_len(wanted)).unwrap_or_default(),
+            }
+        };
+        let outputs = self.outputs.iter_mut().map(split).collect();
+        let start = self.range.start;
+        self.range.start += len;
+        Self { range: start..self.range.start, outputs }
+    }
+}
+
+/// Bytes of inputs and outputs together that are verified, computed and summed one behind the
+/// other: they are still in cache at the next step.
+const IN_CACHE: usize = 768 << 10;
+
+/// Bytes of a round below which waking another core costs as much as it saves.
+#[cfg(feature = "rayon")]
+const WORTH_SHARING: u64 = 1 << 20;
+
+impl<B: Buffer> Task<'_, B> {
+    #[cfg(feature = "rayon")]
+    fn run_parallel(&self, mut whole: Part<'_>, parts: usize) -> Result<(), Stop> {
+        use rayon::prelude::*;
+        let len = whole.range.len().div_ceil(parts).next_multiple_of(self.division.chunk);
+        let mut parts = Vec::with_capacity(parts);
+        while whole.range.len() > len {
+            parts.push(whole.split_off(len, self.division));
+        }
+        parts.push(whole);
+        parts.into_par_iter().try_for_each(|mut part| self.run(&mut part))
+    }
+
+    fn run(&self, part: &mut Part<'_>) -> Result<(), Stop> {
+        let Range { start: first, end } = part.range;
         let mut data = [&[][..]; MAX_UNITS];
         let reads = self.plan.plan().reads();
         for (slot, read) in data.iter_mut().zip(reads) {
             let input = self.inputs.iter().find(|input| input.row == read.unit);
-            *slot = input.map_or(&[], SourceRead::data);
+            let bytes = input.map_or(&[][..], SourceRead::data);
+            *slot = bytes.get(first..).map_or(&[], |rest| &rest[..rest.len().min(end - first)]);
         }
-        self.plan.apply(&data[..reads.len()], &mut self.outputs)?;
-        for output in &mut self.outputs {
-            let sums = self.division.sums_of(0..output.wanted);
-            let whole = output.buffer.bytes_mut(0..sums.end);
-            let Some((data, behind)) = whole.split_at_mut_checked(sums.start) else {
-                let (expected, got) = (sums.end, output.buffer.len());
-                return Err(Error::Length {
-                    what: "lent buffer",
-                    index: output.target,
-                    expected,
-                    got,
-                });
-            };
-            self.checksum.compute(&data[..output.wanted], behind)?;
+        let shards = self.inputs.len() + part.outputs.len();
+        let chunk = self.division.chunk;
+        let step = (IN_CACHE / shards.max(1)).max(chunk) / chunk * chunk;
+        for start in (first..end).step_by(step) {
+            let range = start..end.min(start + step);
+            if self.verify {
+                self.verify(&range)?;
+            }
+            let here = start - first..range.end - first;
+            self.plan.apply(&data[..reads.len()], &mut part.outputs, here.clone())?;
+            for output in &mut part.outputs {
+                let wanted = here.start.min(output.wanted)..here.end.min(output.wanted);
+                let sums_at = self.division.sums_len(wanted.start);
+                let sums = &mut output.sums[sums_at..self.division.sums_len(wanted.end)];
+                self.checksum.compute(&output.data[wanted], sums)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn verify(&self, range: &Range<usize>) -> Result<(), Stop> {
+        for input in self.inputs {
+            let (data, sums) = (input.data(), input.sums());
+            let range = range.start.min(data.len())..range.end.min(data.len());
+            let sums_len = |len: usize| self.division.sums_len(len).min(sums.len());
+            let sums = &sums[sums_len(range.start)..sums_len(range.end)];
+            self.checksum.verify(&data[range], sums).map_err(|_| Stop::Corrupt)?;
         }
         Ok(())
     }

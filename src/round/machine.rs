@@ -73,6 +73,7 @@ pub(super) struct Totals {
     pub(super) hedges: u64,
     pub(super) reading: Duration,
     pub(super) computing: Duration,
+    pub(super) sending: Duration,
     pub(super) delivered: u64,
 }
 
@@ -254,7 +255,7 @@ impl<B: Buffer> Reconstruction<B> {
             Event::Read { read, outcome } => self.read(read, outcome, now),
             Event::Computed(job) => self.computed(job, now),
             Event::Timer => self.timer(now),
-            Event::Sent(packet) => self.sent(packet),
+            Event::Sent(packet) => self.sent(packet, now),
             Event::Delivered(delivery) => self.delivered(delivery),
             Event::Acked { target, seqno } => self.acked(target, seqno),
             Event::TargetFailed { target, message } => {
@@ -301,6 +302,7 @@ impl<B: Buffer> Reconstruction<B> {
             units: self.targets.iter().map(|target| target.unit).collect(),
             reading: self.totals.reading,
             computing: self.totals.computing,
+            sending: self.totals.sending,
             delivered: self.totals.delivered,
         }
     }

@@ -25,4 +25,6 @@ pub struct Progress {
     pub reading: Duration,
     /// What jobs took from being given out to coming back, added up.
     pub computing: Duration,
+    /// How long each target had packets to take that it had not taken yet, added up.
+    pub sending: Duration,
 }

@@ -1,12 +1,14 @@
 //! Targets: packets sent, acknowledged, given up.
 
+use core::time::Duration;
+
 use super::buffer::{Buffer, Lent};
 use super::target::State;
 use super::{Action, OutgoingPacket, Reason, Reconstruction};
 
 impl<B: Buffer> Reconstruction<B> {
     /// Hands out the packets that are ready.
-    pub(super) fn send(&mut self, now: core::time::Duration) {
+    pub(super) fn send(&mut self, now: Duration) {
         if self.is_over {
             return;
         }
@@ -27,12 +29,13 @@ impl<B: Buffer> Reconstruction<B> {
         }
     }
 
-    pub(super) fn sent(&mut self, mut packet: OutgoingPacket<B>) {
+    pub(super) fn sent(&mut self, mut packet: OutgoingPacket<B>, now: Duration) {
         let target = packet.target();
-        if target >= self.targets.len() {
+        let Some(receiver) = self.targets.get_mut(target) else {
             // Not one of this reconstruction's.
             return;
-        }
+        };
+        self.totals.sending += receiver.took_packet(now);
         self.packets_out = self.packets_out.saturating_sub(1);
         for buffer in packet.take_apart() {
             self.release(target, buffer);

@@ -31,6 +31,9 @@ pub(super) struct Target<B> {
     next_seqno: i64,
     last_is_sent: bool,
     unacked: VecDeque<Unacked>,
+    /// Packets that are out, and since when there are any.
+    packets_out: usize,
+    busy_since: Duration,
     pub(super) progress: TargetProgress,
 }
 
@@ -147,6 +150,8 @@ impl<B: Buffer> Target<B> {
             next_seqno: 0,
             last_is_sent: false,
             unacked: VecDeque::new(),
+            packets_out: 0,
+            busy_since: Duration::ZERO,
             progress: TargetProgress::default(),
         }
     }
@@ -206,6 +211,10 @@ impl<B: Buffer> Target<B> {
         self.progress.sent = self.sent;
         self.next_seqno += 1;
         self.last_is_sent = is_last;
+        if self.packets_out == 0 {
+            self.busy_since = now;
+        }
+        self.packets_out += 1;
         let deadline = now.saturating_add(framing.ack_timeout);
         self.unacked.push_back(Unacked { seqno: header.seqno, len, deadline });
         Ok(packet)
@@ -251,6 +260,15 @@ impl<B: Buffer> Target<B> {
                 self.queue.pop_front();
             }
         }
+    }
+
+    /// Takes note of a packet that came back: how long the target was busy, once none is out.
+    pub(super) fn took_packet(&mut self, now: Duration) -> Duration {
+        self.packets_out = self.packets_out.saturating_sub(1);
+        if self.packets_out > 0 {
+            return Duration::ZERO;
+        }
+        now.saturating_sub(self.busy_since)
     }
 
     /// Takes an acknowledgement; true when it was the last one.

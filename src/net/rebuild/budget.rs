@@ -2,6 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often whoever waits is asked whether to go on.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 
 /// An amount that is lent out; whoever asks for more than is left waits.
 #[derive(Debug)]
@@ -33,22 +37,39 @@ impl Budget {
     }
 
     /// Waits for an amount; the lower the number, the more urgent. More than there is at all is
-    /// lent when nothing else is.
-    pub(super) fn take(&self, amount: u64, urgency: usize) -> Share<'_> {
+    /// lent when nothing else is. `None` once `go_on`, which is asked now and then, says no.
+    pub(super) fn take(
+        &self,
+        amount: u64,
+        urgency: usize,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Option<Share<'_>> {
         let amount = amount.min(self.all);
         let mut state = self.lock();
         let place = (urgency, state.next_ticket);
         state.next_ticket += 1;
         state.waiting.insert(place);
-        while state.left < amount || state.waiting.first() != Some(&place) {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let mut gives_up = false;
+        let mut asked = Instant::now();
+        while !gives_up && (state.left < amount || state.waiting.first() != Some(&place)) {
+            let waited = self.changed.wait_timeout(state, ASK_EVERY);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if asked.elapsed() >= ASK_EVERY {
+                // Not with the lock: whoever is asked may take long.
+                drop(state);
+                gives_up = !go_on();
+                asked = Instant::now();
+                state = self.lock();
+            }
         }
         state.waiting.remove(&place);
-        state.left -= amount;
+        if !gives_up {
+            state.left -= amount;
+        }
         drop(state);
         // There may be enough left for the next one.
         self.changed.notify_all();
-        Share { budget: self, amount }
+        (!gives_up).then(|| Share { budget: self, amount })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -70,19 +91,18 @@ mod tests {
     use std::sync::Arc;
     use std::sync::mpsc;
     use std::thread;
-    use std::time::Duration;
     use std::vec::Vec;
 
     #[test]
     fn the_most_urgent_comes_first_and_nobody_gets_more_than_is_left() {
         let budget = Arc::new(Budget::new(10));
-        let first = budget.take(8, 5);
+        let first = budget.take(8, 5, &mut || true).unwrap();
         let (order, arrived) = mpsc::channel();
         let mut threads = Vec::new();
         for (urgency, amount) in [(3, 6), (1, 10), (2, 2)] {
             let (shared, order) = (Arc::clone(&budget), order.clone());
             threads.push(thread::spawn(move || {
-                let share = shared.take(amount, urgency);
+                let share = shared.take(amount, urgency, &mut || true).unwrap();
                 order.send(urgency).unwrap();
                 drop(share);
             }));
@@ -102,8 +122,24 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_can_give_up_and_holds_nobody_up() {
+        let budget = Budget::new(10);
+        let first = budget.take(8, 5, &mut || true).unwrap();
+        let mut asked = 0;
+        let given_up = budget.take(10, 0, &mut || {
+            asked += 1;
+            asked < 3
+        });
+        assert!(given_up.is_none());
+        assert_eq!(asked, 3);
+        assert_eq!(budget.take(2, 9, &mut || true).unwrap().amount, 2);
+        drop(first);
+        assert_eq!(budget.lock().left, 10);
+    }
+
+    #[test]
     fn more_than_there_is_is_lent_alone() {
         let budget = Budget::new(10);
-        assert_eq!(budget.take(50, 0).amount, 10);
+        assert_eq!(budget.take(50, 0, &mut || true).unwrap().amount, 10);
     }
 }

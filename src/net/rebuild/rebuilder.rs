@@ -2,20 +2,20 @@
 
 use std::num::NonZeroU64;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 use std::vec::Vec;
 
 use super::budget::Budget;
-use super::run::Run;
+use super::run::{self, Run, Waiting};
 use super::source::SourceLink;
 use super::target::TargetLink;
-use super::workers::Workers;
+use super::workers::{Turns, Workers};
 use super::{BlockSource, BlockTarget};
 use crate::layout::{Layout, Position, StripedLayout};
 use crate::net::Throttler;
-use crate::round::{Config, Delivery, Failure, Progress, Reconstruction};
+use crate::round::{Cause, Config, Delivery, Failure, Job, Progress, Reconstruction};
 use crate::{ErasureCode, Error};
 
 /// What all reconstructions of one [`Rebuilder`] may use together.
@@ -26,9 +26,10 @@ pub struct Limits {
     pub running: u64,
     /// Bytes of buffers. Default: 256 MiB.
     pub bytes: u64,
-    /// Threads that read and send, and so may wait. Default: 64.
+    /// Threads that read, compute and send, and so may wait. Default: 64.
     pub io_threads: usize,
-    /// Threads that compute. Default: one for every core.
+    /// Rounds that are computed at a time, and threads that large ones are divided among. Default:
+    /// one for every core.
     pub computing_threads: usize,
     /// Bytes read per second. Default: no limit.
     pub read_rate: Option<NonZeroU64>,
@@ -131,12 +132,13 @@ pub struct Rebuilder {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) running: Budget,
     pub(super) bytes: Budget,
-    pub(super) io: Arc<Workers>,
-    pub(super) computing: Workers,
+    pub(super) io: Workers,
+    pub(super) computing: Turns<(Arc<Run>, Job<Vec<u8>>)>,
+    computing_threads: usize,
+    pool: OnceLock<Option<rayon::ThreadPool>>,
     pub(super) read_limit: Mutex<Option<Arc<Throttler>>>,
     pub(super) write_limit: Mutex<Option<Arc<Throttler>>>,
 }
@@ -152,8 +154,10 @@ impl Rebuilder {
                 running: Budget::new(limits.running.max(1)),
                 bytes: Budget::new(limits.bytes),
                 // A reconstruction that cannot send can also not read on.
-                io: Arc::new(Workers::new("restripe-io", limits.io_threads.max(2))),
-                computing: Workers::new("restripe-compute", limits.computing_threads),
+                io: Workers::new("restripe-io", limits.io_threads.max(2)),
+                computing: Turns::new(limits.computing_threads),
+                computing_threads: limits.computing_threads,
+                pool: OnceLock::new(),
                 read_limit: throttler(limits.read_rate),
                 write_limit: throttler(limits.write_rate),
             }),
@@ -189,22 +193,24 @@ impl Rebuilder {
         let units: Vec<usize> = sources.iter().map(|(unit, _)| *unit).collect();
         let lost: Vec<usize> = targets.iter().map(|(unit, _)| *unit).collect();
         let urgency = surplus(&layout, &units);
-        let _running = self.shared.running.take(1, urgency);
+        let nothing = Progress::default();
+        let Some(_running) = self.shared.running.take(1, urgency, &mut || watch(&nothing)) else {
+            let (sources, targets) = (Vec::new(), Vec::new());
+            return Err(Failure { cause: Cause::Cancelled, sources, targets }.into());
+        };
 
         if lost.is_empty() {
             let expected = "at least one";
             return Err(Error::OutOfBounds { what: "number of targets", got: 0, expected }.into());
         }
-        let (sender, events) = mpsc::channel();
         let sources = links(&layout, sources, config.read_timeout);
-        let targets = targets.into_iter().enumerate().map(|(index, (_, target))| {
-            TargetLink::new(index, target, config.ack_timeout, sender.clone())
-        });
-        let targets = targets.collect();
+        let targets = targets.into_iter().enumerate();
+        let targets = targets
+            .map(|(index, (_, target))| TargetLink::new(index, target, config.ack_timeout))
+            .collect();
         let machine = Reconstruction::new(config, code, layout, &units, &lost, Duration::ZERO)?;
-        let channel = (sender, events);
-        let run = Run::new(&self.shared, machine, sources, targets, channel, urgency);
-        Ok(run.finish(&mut watch, &mut |_| true)?)
+        let mut waiting = Waiting { urgency, watch: &mut watch, deliver: &mut |_| true };
+        Ok(run::run(&self.shared, machine, sources, targets, &mut waiting)?)
     }
 
     /// Reads a range of a group, rebuilding what is lost of it, and waits for it. `sink` gets the
@@ -224,11 +230,9 @@ impl Rebuilder {
         let RangeRead { config, code, layout, sources, range } = read;
         let units: Vec<usize> = sources.iter().map(|(unit, _)| *unit).collect();
         let ranges = layout.aligned_ranges(range)?;
-        let channel = mpsc::channel();
         let sources = links(&layout, sources, config.read_timeout);
         let machine =
             Reconstruction::of_ranges(config, code, layout, &units, ranges, Duration::ZERO)?;
-        let run = Run::new(&self.shared, machine, sources, Vec::new(), channel, 0);
         let mut deliver = |delivery: &Delivery<Vec<u8>>| {
             let (unit, mut offset, mut rest) =
                 (delivery.unit(), delivery.offset(), delivery.data());
@@ -246,7 +250,35 @@ impl Rebuilder {
             }
             true
         };
-        Ok(run.finish(&mut |_| true, &mut deliver)?)
+        let mut waiting = Waiting { urgency: 0, watch: &mut |_| true, deliver: &mut deliver };
+        Ok(run::run(&self.shared, machine, sources, Vec::new(), &mut waiting)?)
+    }
+}
+
+impl Shared {
+    /// The threads that large rounds are divided among; none where one core is all that may
+    /// compute, or no thread is to be had.
+    pub(super) fn pool(&self) -> Option<&rayon::ThreadPool> {
+        let build = || {
+            let name = |thread| std::format!("restripe-compute-{thread}");
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(self.computing_threads);
+            pool.thread_name(name).build().ok()
+        };
+        if self.computing_threads == 1 {
+            return None;
+        }
+        self.pool.get_or_init(build).as_ref()
+    }
+}
+
+impl core::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter
+            .debug_struct("Shared")
+            .field("running", &self.running)
+            .field("bytes", &self.bytes)
+            .field("io", &self.io)
+            .finish_non_exhaustive()
     }
 }
 

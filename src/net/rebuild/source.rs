@@ -74,6 +74,11 @@ impl SourceLink {
         Arc::new(Self { source, len, timeout, open: Mutex::new(None), socket: Mutex::default() })
     }
 
+    /// Whether it lies on this machine.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self.source, BlockSource::Files { .. })
+    }
+
     /// Opens it: its checksums, and its length where that is known.
     pub(super) fn open(&self) -> core::result::Result<(ChunkedChecksum, Option<u64>), Box<str>> {
         self.try_open().map_err(|error| error.to_string().into())

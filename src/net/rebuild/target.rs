@@ -4,12 +4,11 @@ use std::boxed::Box;
 use std::collections::VecDeque;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::string::ToString as _;
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::vec::Vec;
 
-use super::workers::Workers;
+use super::run::Run;
 use crate::checksum::ChunkedChecksum;
 use crate::hdfs::{BlockId, Packet, WriteBlock};
 use crate::net::client::{Acknowledgements, Packets};
@@ -44,7 +43,6 @@ pub(super) struct TargetLink {
     index: usize,
     target: BlockTarget,
     timeout: Duration,
-    events: Sender<Event<Vec<u8>>>,
     queue: Mutex<Queue>,
     /// Held while sending.
     open: Mutex<Option<Opened>>,
@@ -54,6 +52,8 @@ pub(super) struct TargetLink {
 #[derive(Debug, Default)]
 struct Queue {
     packets: VecDeque<OutgoingPacket<Vec<u8>>>,
+    /// Those that packets come with.
+    checksum: Option<ChunkedChecksum>,
     is_sending: bool,
     /// Packets sent whose acknowledgement was not read yet.
     unacked: usize,
@@ -69,71 +69,72 @@ enum Opened {
 }
 
 impl TargetLink {
-    pub(super) fn new(
-        index: usize,
-        target: BlockTarget,
-        timeout: Duration,
-        events: Sender<Event<Vec<u8>>>,
-    ) -> Arc<Self> {
+    pub(super) fn new(index: usize, target: BlockTarget, timeout: Duration) -> Arc<Self> {
         Arc::new(Self {
             index,
             target,
             timeout,
-            events,
             queue: Mutex::default(),
             open: Mutex::new(None),
             acks: Mutex::new(None),
         })
     }
 
-    /// Puts a packet behind those that wait, and has them sent.
-    pub(super) fn push(
-        self: &Arc<Self>,
-        packet: OutgoingPacket<Vec<u8>>,
-        checksum: ChunkedChecksum,
-        workers: &Arc<Workers>,
-        limit: Option<&Arc<Throttler>>,
-    ) {
+    /// Whether it is stored on this machine.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self.target, BlockTarget::Folder { .. })
+    }
+
+    /// Puts a packet behind those that wait; true where nobody sends them yet.
+    pub(super) fn push(&self, packet: OutgoingPacket<Vec<u8>>, checksum: ChunkedChecksum) -> bool {
         let mut queue = lock(&self.queue);
+        queue.checksum = Some(checksum);
         queue.packets.push_back(packet);
-        if std::mem::replace(&mut queue.is_sending, true) {
-            return;
-        }
-        drop(queue);
-        let (link, limit, threads) = (Arc::clone(self), limit.cloned(), Arc::clone(workers));
-        workers.run(move || link.send_all(checksum, &threads, limit.as_deref()));
+        !std::mem::replace(&mut queue.is_sending, true)
     }
 
     /// Sends what waits, and what comes meanwhile.
-    fn send_all(
-        self: &Arc<Self>,
-        checksum: ChunkedChecksum,
-        workers: &Arc<Workers>,
-        limit: Option<&Throttler>,
-    ) {
+    pub(super) fn send_all(self: &Arc<Self>, run: &Arc<Run>, limit: Option<&Throttler>) {
+        // News of packets that are stored already: told together, since what follows may have to
+        // be done by others, who have to be woken for it.
+        let mut stored = Vec::new();
         loop {
             let mut queue = lock(&self.queue);
-            let Some(packet) = queue.packets.pop_front() else {
-                queue.is_sending = false;
-                return;
-            };
+            let next = queue.packets.pop_front().zip(queue.checksum);
+            let is_over = next.is_none() && stored.is_empty();
+            queue.is_sending = !is_over;
             let is_broken_off = queue.is_broken_off;
             drop(queue);
+            let Some((packet, checksum)) = next else {
+                if is_over {
+                    return;
+                }
+                for packet in stored.drain(..) {
+                    self.tell_stored(run, packet);
+                }
+                continue;
+            };
             if !is_broken_off {
                 if let Some(limit) = limit {
                     limit.pay((packet.head().len() + packet.header().data_len as usize) as u64);
                 }
                 match self.send(&packet, checksum) {
                     Ok(Sent::Stored) => {
-                        let seqno = packet.header().seqno;
-                        self.tell(Event::Acked { target: self.index, seqno });
+                        stored.push(packet);
+                        continue;
                     }
-                    Ok(Sent::OnItsWay) => self.await_ack(workers),
-                    Err(error) => self.failed(&error),
+                    Ok(Sent::OnItsWay) => self.await_ack(run),
+                    Err(error) => self.failed(run, &error),
                 }
             }
-            self.tell(Event::Sent(packet));
+            run.tell(Event::Sent(packet));
         }
+    }
+
+    fn tell_stored(&self, run: &Arc<Run>, packet: OutgoingPacket<Vec<u8>>) {
+        let seqno = packet.header().seqno;
+        run.tell(Event::Acked { target: self.index, seqno });
+        run.tell(Event::Sent(packet));
     }
 
     fn send(&self, packet: &OutgoingPacket<Vec<u8>>, checksum: ChunkedChecksum) -> Result<Sent> {
@@ -190,18 +191,18 @@ impl TargetLink {
     }
 
     /// Has the acknowledgement of a packet that was sent read.
-    fn await_ack(self: &Arc<Self>, workers: &Workers) {
+    fn await_ack(self: &Arc<Self>, run: &Arc<Run>) {
         let mut queue = lock(&self.queue);
         queue.unacked += 1;
         if std::mem::replace(&mut queue.is_reading_acks, true) {
             return;
         }
         drop(queue);
-        let link = Arc::clone(self);
-        workers.run(move || link.read_acks());
+        let (link, run_too) = (Arc::clone(self), Arc::clone(run));
+        run.spawn_waiting(move || link.read_acks(&run_too));
     }
 
-    fn read_acks(&self) {
+    fn read_acks(&self, run: &Arc<Run>) {
         loop {
             let mut queue = lock(&self.queue);
             if queue.unacked == 0 || queue.is_broken_off {
@@ -212,17 +213,17 @@ impl TargetLink {
             drop(queue);
             let next = lock(&self.acks).as_mut().map(Acknowledgements::next);
             match next {
-                Some(Ok(seqno)) => self.tell(Event::Acked { target: self.index, seqno }),
-                Some(Err(error)) => self.failed(&error),
+                Some(Ok(seqno)) => run.tell(Event::Acked { target: self.index, seqno }),
+                Some(Err(error)) => self.failed(run, &error),
                 None => {}
             }
         }
     }
 
-    fn failed(&self, error: &Error) {
+    fn failed(&self, run: &Arc<Run>, error: &Error) {
         let message = error.to_string().into();
         self.break_off();
-        self.tell(Event::TargetFailed { target: self.index, message });
+        run.tell(Event::TargetFailed { target: self.index, message });
     }
 
     /// Ends the connection; what is stored of the block is removed.
@@ -233,11 +234,6 @@ impl TargetLink {
             // Where it is closed already, there is nothing to end.
             let _ = socket.shutdown(Shutdown::Both);
         }
-    }
-
-    fn tell(&self, event: Event<Vec<u8>>) {
-        // Where nobody listens any more, nobody wants to know.
-        let _ = self.events.send(event);
     }
 }
 

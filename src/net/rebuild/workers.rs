@@ -1,4 +1,5 @@
-//! Threads that carry out what may block, up to a number of them.
+//! Threads that carry out what may block, up to a number of them; and turns at what may not be done
+//! by too many of them at once.
 
 use std::boxed::Box;
 use std::collections::VecDeque;
@@ -7,6 +8,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 type Task = Box<dyn FnOnce() + Send>;
+
+/// How a task takes up its thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It computes and copies. More threads than cores would only take turns, and each would find
+    /// another's bytes in the caches.
+    Brisk,
+    /// It may wait for others, and needs a thread at once.
+    Waits,
+}
 
 /// Threads that are started when they are needed, and end with the last handle.
 #[derive(Debug)]
@@ -22,11 +33,18 @@ struct Inner {
     name: &'static str,
 }
 
-#[derive(Default)]
 struct State {
-    tasks: VecDeque<Task>,
+    tasks: VecDeque<(Kind, Task)>,
     threads: usize,
     idle: usize,
+    /// Whether a thread was woken or started that has not taken a task yet.
+    is_waking: bool,
+    /// Brisk tasks that are carried out, and how many at a time threads are woken for.
+    brisk: usize,
+    most_brisk: usize,
+    /// Tasks taken so far, and how many those were when somebody last looked.
+    taken: u64,
+    seen: u64,
     is_closed: bool,
 }
 
@@ -43,32 +61,45 @@ impl core::fmt::Debug for State {
 
 impl Workers {
     pub(super) fn new(name: &'static str, most: usize) -> Self {
-        let state = Mutex::new(State::default());
-        let changed = Condvar::new();
+        let state = State {
+            tasks: VecDeque::new(),
+            threads: 0,
+            idle: 0,
+            is_waking: false,
+            brisk: 0,
+            most_brisk: thread::available_parallelism().map_or(1, usize::from),
+            taken: 0,
+            seen: 0,
+            is_closed: false,
+        };
+        let (state, changed) = (Mutex::new(state), Condvar::new());
         Self { inner: Arc::new(Inner { state, changed, most: most.max(1), name }) }
     }
 
     /// Has a task carried out, when its turn comes.
-    pub(super) fn run(&self, task: impl FnOnce() + Send + 'static) {
+    pub(super) fn run(&self, kind: Kind, task: impl FnOnce() + Send + 'static) {
         let mut state = self.inner.lock();
-        state.tasks.push_back(Box::new(task));
-        if state.idle < state.tasks.len() && state.threads < self.inner.most {
-            let inner = Arc::clone(&self.inner);
-            let started =
-                thread::Builder::new().name(self.inner.name.into()).spawn(move || inner.work());
-            state.threads += usize::from(started.is_ok());
-        }
-        if state.threads == 0 {
-            // Not even one thread is to be had: then it is the caller's turn.
-            let task = state.tasks.pop_back();
-            drop(state);
-            if let Some(task) = task {
-                task();
-            }
+        state.tasks.push_back((kind, Box::new(task)));
+        self.inner.call(&mut state);
+    }
+
+    /// To be called now and then by whoever waits for tasks: where none was taken since the last
+    /// time, those that are carried out wait for something, and others get threads of their own.
+    pub(super) fn hurry(&self) {
+        let mut state = self.inner.lock();
+        let taken = state.taken;
+        let gets_on = std::mem::replace(&mut state.seen, taken) != taken;
+        if gets_on || state.tasks.is_empty() {
             return;
         }
-        drop(state);
-        self.inner.changed.notify_one();
+        if state.threads > 0 {
+            state.most_brisk = state.most_brisk.saturating_mul(2).min(self.inner.most);
+            self.inner.call(&mut state);
+        } else if let Some((_, task)) = state.tasks.pop_front() {
+            // Not even one thread is to be had: then it is the caller's turn.
+            drop(state);
+            task();
+        }
     }
 }
 
@@ -85,14 +116,40 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self) {
+    /// Calls one thread, where there is a task for it and none has been called that has not come
+    /// yet. Whoever takes a task calls the next one: so short tasks, which are over before another
+    /// thread would be awake, are not paid for with a switch each.
+    fn call(self: &Arc<Self>, state: &mut State) {
+        let Some((kind, _)) = state.tasks.front() else { return };
+        let is_needed = *kind == Kind::Waits || state.brisk < state.most_brisk;
+        if state.is_waking || !is_needed {
+            return;
+        }
+        if state.idle > 0 {
+            state.is_waking = true;
+            self.changed.notify_one();
+        } else if state.threads < self.most {
+            let inner = Arc::clone(self);
+            let started = thread::Builder::new().name(self.name.into()).spawn(move || inner.work());
+            state.is_waking = started.is_ok();
+            state.threads += usize::from(started.is_ok());
+        }
+    }
+
+    fn work(self: Arc<Self>) {
         let mut state = self.lock();
+        state.is_waking = false;
         loop {
-            if let Some(task) = state.tasks.pop_front() {
+            if let Some((kind, task)) = state.tasks.pop_front() {
+                let brisk = usize::from(kind == Kind::Brisk);
+                state.brisk += brisk;
+                state.taken += 1;
+                self.call(&mut state);
                 drop(state);
                 // A task that panics has told nobody; the thread goes on to the next one.
                 let _ = panic::catch_unwind(AssertUnwindSafe(task));
                 state = self.lock();
+                state.brisk -= brisk;
             } else if state.is_closed {
                 state.threads -= 1;
                 return;
@@ -100,8 +157,45 @@ impl Inner {
                 state.idle += 1;
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 state.idle -= 1;
+                state.is_waking = false;
             }
         }
+    }
+}
+
+/// So many at a time; who comes when there are as many waits in a queue.
+#[derive(Debug)]
+pub(super) struct Turns<T> {
+    state: Mutex<(usize, VecDeque<T>)>,
+    most: usize,
+}
+
+impl<T> Turns<T> {
+    pub(super) fn new(most: usize) -> Self {
+        Self { state: Mutex::new((0, VecDeque::new())), most: most.max(1) }
+    }
+
+    /// Takes a turn, to be ended by [`leave`](Self::leave); without one left, it is queued.
+    pub(super) fn enter(&self, item: T) -> Option<T> {
+        let mut state = self.lock();
+        if state.0 == self.most {
+            state.1.push_back(item);
+            return None;
+        }
+        state.0 += 1;
+        Some(item)
+    }
+
+    /// Ends a turn; whoever is next has to enter again.
+    pub(super) fn leave(&self) -> Option<T> {
+        let mut state = self.lock();
+        state.0 -= 1;
+        state.1.pop_front()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (usize, VecDeque<T>)> {
+        // Nothing in here panics half-way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -119,7 +213,7 @@ mod tests {
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
         for number in 0..5 {
             let (started, gate) = (started.clone(), Arc::clone(&gate));
-            workers.run(move || {
+            workers.run(Kind::Waits, move || {
                 started.send(number).unwrap();
                 let mut open = gate.0.lock().unwrap();
                 while !*open {
@@ -142,11 +236,47 @@ mod tests {
         let (done, is_done) = mpsc::channel();
         for number in 0..3 {
             let done = done.clone();
-            workers.run(move || {
+            workers.run(Kind::Waits, move || {
                 assert!(number != 1, "on purpose");
                 done.send(number).unwrap();
             });
         }
         assert_eq!([is_done.recv().unwrap(), is_done.recv().unwrap()], [0, 2]);
+    }
+
+    #[test]
+    fn brisk_tasks_get_more_threads_than_cores_only_where_those_do_not_get_on() {
+        let workers = Workers::new("test", 64);
+        let cores = thread::available_parallelism().unwrap().get();
+        let (started, all_started) = mpsc::channel();
+        let gate = Arc::new((Mutex::new(false), Condvar::new()));
+        for _ in 0..cores + 1 {
+            let (started, gate) = (started.clone(), Arc::clone(&gate));
+            workers.run(Kind::Brisk, move || {
+                started.send(()).unwrap();
+                let mut open = gate.0.lock().unwrap();
+                while !*open {
+                    open = gate.1.wait(open).unwrap();
+                }
+            });
+        }
+        (0..cores).for_each(|_| all_started.recv().unwrap());
+        assert!(all_started.recv_timeout(Duration::from_millis(50)).is_err());
+        // The first look only takes note of how far they are.
+        workers.hurry();
+        workers.hurry();
+        all_started.recv().unwrap();
+        *gate.0.lock().unwrap() = true;
+        gate.1.notify_all();
+    }
+
+    #[test]
+    fn turns_are_taken_by_so_many_at_a_time_in_order() {
+        let turns = Turns::new(2);
+        assert_eq!([1, 2, 3, 4].map(|item| turns.enter(item)), [Some(1), Some(2), None, None]);
+        assert_eq!(turns.leave(), Some(3));
+        assert_eq!(turns.enter(3), Some(3));
+        assert_eq!([turns.leave(), turns.leave()], [Some(4), None]);
+        assert_eq!(turns.enter(4), Some(4));
     }
 }
