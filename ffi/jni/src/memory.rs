@@ -1,0 +1,353 @@
+//! The buffers of one call: memory of Java's as slices, without copies.
+//!
+//! Direct buffers lie where they lie. Arrays on the heap are held in place by critical sections,
+//! during which collectors may have to wait; so they are gone through [`HEAP_TILE`] bytes at a
+//! time, with a gap between.
+
+use std::ops::Range;
+use std::{ptr, slice};
+
+use arrayvec::ArrayVec;
+use jni::objects::JObjectArray;
+use jni::refs::Reference as _;
+use jni::sys::{self, jint, jobject, jsize};
+use jni::Env;
+use restripe::checksum::ChunkedChecksum;
+
+use super::failure::{Failure, Outcome};
+
+/// Bytes of every heap array that one critical section goes through.
+pub(crate) const HEAP_TILE: usize = 64 << 10;
+
+/// Buffers of one call: all units of a code and their checksums.
+pub(crate) const MAX_BUFFERS: usize = 512;
+
+/// Which part of a buffer belongs to a range of the data.
+#[derive(Clone, Copy)]
+pub(crate) enum Stretch {
+    /// The same range: the buffer is data.
+    Data,
+    /// The checksums of the chunks in it.
+    Sums { chunk: usize, size: usize },
+}
+
+impl Stretch {
+    pub(crate) fn sums(checksum: &ChunkedChecksum) -> Self {
+        Self::Sums { chunk: checksum.bytes_per_checksum(), size: checksum.kind().size() }
+    }
+
+    /// The part of a range that ends at the end of the data, or with a chunk.
+    fn of(self, data: Range<usize>) -> Option<Range<usize>> {
+        match self {
+            Self::Data => Some(data),
+            Self::Sums { chunk, size } => Some(
+                (data.start / chunk).checked_mul(size)?
+                    ..data.end.div_ceil(chunk).checked_mul(size)?,
+            ),
+        }
+    }
+}
+
+struct Buffer {
+    /// A local reference: what it means lives as long as the native method runs.
+    object: jobject,
+    /// First byte of a direct buffer; null for an array.
+    start: *mut u8,
+    position: usize,
+    stretch: Stretch,
+    what: &'static str,
+    index: usize,
+}
+
+/// The buffers of one call: inputs, then outputs.
+pub(crate) struct Memory {
+    env: *mut sys::JNIEnv,
+    is_direct: bool,
+    len: usize,
+    buffers: ArrayVec<Buffer, MAX_BUFFERS>,
+    /// How many of them are inputs.
+    inputs: usize,
+}
+
+impl Memory {
+    /// No buffers yet. All will be direct byte buffers, or all arrays of bytes, with `len` bytes of
+    /// data from their positions on.
+    pub(crate) fn new(env: &Env<'_>, is_direct: bool, len: jint) -> Outcome<Self> {
+        let len = usize::try_from(len).map_err(|_| Failure::Value {
+            what: "number of bytes",
+            got: len.into(),
+            expected: "0 or more",
+        })?;
+        Ok(Self { env: env.get_raw(), is_direct, len, buffers: ArrayVec::new(), inputs: 0 })
+    }
+
+    /// Bytes of data in every buffer.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds a list of buffers to the inputs; they come before all outputs.
+    ///
+    /// # Safety
+    ///
+    /// As [`input`](Self::input), of every element.
+    pub(crate) unsafe fn inputs(
+        &mut self,
+        what: &'static str,
+        objects: &[jobject],
+        positions: &[jint],
+        stretch: Stretch,
+    ) -> Outcome {
+        for (index, (&object, &position)) in objects.iter().zip(positions).enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { self.input(what, index, object, position, stretch) }?;
+        }
+        Ok(())
+    }
+
+    /// Adds a list of buffers to the outputs.
+    ///
+    /// # Safety
+    ///
+    /// As [`input`](Self::input), of every element.
+    pub(crate) unsafe fn outputs(
+        &mut self,
+        what: &'static str,
+        objects: &[jobject],
+        positions: &[jint],
+        stretch: Stretch,
+    ) -> Outcome {
+        for (index, (&object, &position)) in objects.iter().zip(positions).enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { self.output(what, index, object, position, stretch) }?;
+        }
+        Ok(())
+    }
+
+    /// Adds an input; they come before all outputs.
+    ///
+    /// # Safety
+    ///
+    /// `object` is null or a reference that stays valid as long as this is used: to a byte array,
+    /// or, where all buffers are direct, to any object.
+    pub(crate) unsafe fn input(
+        &mut self,
+        what: &'static str,
+        index: usize,
+        object: jobject,
+        position: jint,
+        stretch: Stretch,
+    ) -> Outcome {
+        assert_eq!(self.inputs, self.buffers.len(), "inputs come first");
+        // SAFETY: the caller's promise.
+        unsafe { self.output(what, index, object, position, stretch) }?;
+        self.inputs += 1;
+        Ok(())
+    }
+
+    /// Adds an output.
+    ///
+    /// # Safety
+    ///
+    /// As [`input`](Self::input).
+    pub(crate) unsafe fn output(
+        &mut self,
+        what: &'static str,
+        index: usize,
+        object: jobject,
+        position: jint,
+        stretch: Stretch,
+    ) -> Outcome {
+        if object.is_null() {
+            return Err(Failure::Null { what, index });
+        }
+        let (start, capacity) = if self.is_direct {
+            // SAFETY: `env` is this thread's; the object is valid by the caller's promise. Of what
+            // is no direct buffer the address is null.
+            unsafe {
+                let table = &(**self.env).v1_4;
+                let start = (table.GetDirectBufferAddress)(self.env, object);
+                (start.cast::<u8>(), (table.GetDirectBufferCapacity)(self.env, object))
+            }
+        } else {
+            // SAFETY: `env` is this thread's; the object is an array by the caller's promise.
+            let len = unsafe { ((**self.env).v1_1.GetArrayLength)(self.env, object) };
+            (ptr::null_mut(), len.into())
+        };
+        let capacity = usize::try_from(capacity).unwrap_or(0);
+        // A direct buffer without bytes may have no address.
+        if self.is_direct && start.is_null() && (capacity > 0 || self.len > 0) {
+            return Err(Failure::NotDirect { what, index });
+        }
+        let fits = || {
+            let end = stretch.of(0..self.len)?.end;
+            let start = usize::try_from(position).ok()?;
+            (start.checked_add(end)? <= capacity).then_some(start)
+        };
+        let position = fits().ok_or_else(|| {
+            let len = stretch.of(0..self.len).map_or(usize::MAX, |bytes| bytes.end);
+            Failure::Bounds { what, index, position: position.into(), len, capacity }
+        })?;
+        let buffer = Buffer { object, start, position, stretch, what, index };
+        self.buffers.try_push(buffer).map_err(|_| Failure::Value {
+            what: "number of buffers",
+            got: MAX_BUFFERS as i64 + 1,
+            expected: "at most 512",
+        })
+    }
+
+    /// Goes through the data: `body` is given the inputs, the outputs, and where in the data they
+    /// begin. All of it at once where the buffers are direct, else part by part, each but the last
+    /// a multiple of `grain` bytes.
+    ///
+    /// `body` calls nothing of Java's.
+    pub(crate) fn run(
+        &self,
+        grain: usize,
+        mut body: impl FnMut(&[&[u8]], &mut [&mut [u8]], usize) -> Outcome,
+    ) -> Outcome {
+        if self.is_direct {
+            let starts = self.buffers.iter().map(|buffer| buffer.start).collect();
+            // SAFETY: these are the addresses of the direct buffers.
+            return unsafe { self.part(0..self.len, &starts, &mut body) };
+        }
+        if grain == 0 || grain > HEAP_TILE {
+            return Err(Failure::Value {
+                what: "length of a chunk in an array",
+                got: i64::try_from(grain).unwrap_or(i64::MAX),
+                expected: "1 to 65536 (direct buffers may have longer ones)",
+            });
+        }
+        let tile = HEAP_TILE / grain * grain;
+        let mut start = 0;
+        while start < self.len {
+            let end = self.len.min(start + tile);
+            let pinned = Pinned::new(self)?;
+            // SAFETY: these are the addresses of the arrays while they are pinned.
+            unsafe { self.part(start..end, &pinned.starts, &mut body) }?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Calls `body` with a range of the data.
+    ///
+    /// # Safety
+    ///
+    /// `starts` are the addresses of all buffers, as long as they were when they were added.
+    unsafe fn part(
+        &self,
+        range: Range<usize>,
+        starts: &ArrayVec<*mut u8, MAX_BUFFERS>,
+        body: &mut impl FnMut(&[&[u8]], &mut [&mut [u8]], usize) -> Outcome,
+    ) -> Outcome {
+        let mut inputs: ArrayVec<&[u8], MAX_BUFFERS> = ArrayVec::new();
+        let mut outputs: ArrayVec<&mut [u8], MAX_BUFFERS> = ArrayVec::new();
+        for (at, (buffer, &start)) in self.buffers.iter().zip(starts).enumerate() {
+            let bytes = buffer.stretch.of(range.clone()).unwrap_or_default();
+            if bytes.is_empty() {
+                match at < self.inputs {
+                    true => inputs.push(&[]),
+                    false => outputs.push(&mut []),
+                }
+                continue;
+            }
+            // SAFETY: within the buffer, as was checked when it was added: the range ends no later
+            // than the data.
+            let start = unsafe { start.add(buffer.position + bytes.start) };
+            if at < self.inputs {
+                // SAFETY: see above; Java's callers promise not to write there meanwhile.
+                inputs.push(unsafe { slice::from_raw_parts(start, bytes.len()) });
+                continue;
+            }
+            let meets = |other: &[u8]| meet(start, bytes.len(), other);
+            let other = inputs.iter().position(|other| meets(other));
+            let other = other.or_else(|| {
+                Some(self.inputs + outputs.iter().position(|other| meets(other))?)
+            });
+            if let Some(other) = other {
+                let (what, index) = (buffer.what, buffer.index);
+                let other = &self.buffers[other];
+                let (other_what, other) = (other.what, other.index);
+                return Err(Failure::Overlap { what, index, other_what, other });
+            }
+            // SAFETY: see above; and it overlaps none of the other slices.
+            outputs.push(unsafe { slice::from_raw_parts_mut(start, bytes.len()) });
+        }
+        body(&inputs, &mut outputs, range.start)
+    }
+}
+
+/// Whether `len` bytes at `start` and those of another buffer have one in common.
+fn meet(start: *const u8, len: usize, other: &[u8]) -> bool {
+    let (start, other_start) = (start.addr(), other.as_ptr().addr());
+    start < other_start + other.len() && other_start < start + len
+}
+
+/// All arrays of a call in their critical sections; dropping it ends them.
+struct Pinned<'a> {
+    memory: &'a Memory,
+    starts: ArrayVec<*mut u8, MAX_BUFFERS>,
+}
+
+impl<'a> Pinned<'a> {
+    fn new(memory: &'a Memory) -> Outcome<Self> {
+        let mut pinned = Self { memory, starts: ArrayVec::new() };
+        let env = memory.env;
+        for buffer in &memory.buffers {
+            // SAFETY: `env` is this thread's, the object an array. Between this and the release
+            // there is no other call of Java's than calls of the same two functions.
+            let start = unsafe {
+                ((**env).v1_2.GetPrimitiveArrayCritical)(env, buffer.object, ptr::null_mut())
+            };
+            if start.is_null() {
+                return Err(Failure::OutOfMemory(buffer.what));
+            }
+            pinned.starts.push(start.cast());
+        }
+        Ok(pinned)
+    }
+}
+
+impl Drop for Pinned<'_> {
+    fn drop(&mut self) {
+        let (env, inputs) = (self.memory.env, self.memory.inputs);
+        for (at, (buffer, start)) in self.memory.buffers.iter().zip(&self.starts).enumerate() {
+            // Where the machine gave a copy of an input, it need not be copied back.
+            let mode = if at < inputs { sys::JNI_ABORT } else { 0 };
+            // SAFETY: pinned above, with that address.
+            unsafe {
+                ((**env).v1_2.ReleasePrimitiveArrayCritical)(
+                    env,
+                    buffer.object,
+                    start.cast(),
+                    mode,
+                );
+            }
+        }
+    }
+}
+
+/// The elements of an array of objects, as local references; null for those that are null.
+pub(crate) fn elements(
+    env: &Env<'_>,
+    array: &JObjectArray<'_>,
+) -> Outcome<ArrayVec<jobject, MAX_BUFFERS>> {
+    let len = array.len(env)?;
+    if len > MAX_BUFFERS {
+        return Err(Failure::Value {
+            what: "number of buffers",
+            got: len as i64,
+            expected: "at most 512",
+        });
+    }
+    env.ensure_local_capacity(len)?;
+    let raw = env.get_raw();
+    let mut elements = ArrayVec::new();
+    for index in 0..len as jsize {
+        // SAFETY: `raw` is this thread's, the array is no null since its length was asked for, and
+        // the index lies within. The references are given back when the native method returns.
+        elements.push(unsafe { ((**raw).v1_1.GetObjectArrayElement)(raw, array.as_raw(), index) });
+    }
+    Ok(elements)
+}

@@ -1,0 +1,199 @@
+//! `restripe.Plan`.
+
+use arrayvec::ArrayVec;
+use jni::objects::{JByteArray, JIntArray, JObject, JObjectArray};
+use jni::sys::{jboolean, jint, jlong};
+use jni::{Env, EnvUnowned};
+use restripe::{Error, Plan};
+
+use super::arguments::{checksum, numbers, units};
+use super::code::{KeptPlan, two_lists};
+use super::failure::{Failure, Outcome, call};
+use super::handles::Table;
+use super::memory::{Memory, Stretch, elements};
+
+pub(crate) static PLANS: Table<KeptPlan> = Table::new("Plan");
+
+/// `static void close(long handle)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Plan_close<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    handle: jlong,
+) {
+    call(&mut env, |_| {
+        PLANS.close(handle);
+        Ok(())
+    });
+}
+
+/// `int[] reads(long handle)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Plan_reads<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    handle: jlong,
+) -> JIntArray<'local> {
+    call(&mut env, |env| {
+        let plan = PLANS.get(handle)?;
+        list(env, plan.reads().iter().map(|read| read.unit))
+    })
+}
+
+/// `int[] outputs(long handle)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Plan_outputs<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    handle: jlong,
+) -> JIntArray<'local> {
+    call(&mut env, |env| {
+        let plan = PLANS.get(handle)?;
+        list(env, plan.outputs().iter().copied())
+    })
+}
+
+/// `byte[] toBytes(long handle)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Plan_toBytes<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    handle: jlong,
+) -> JByteArray<'local> {
+    call(&mut env, |env| Ok(env.byte_array_from_slice(&PLANS.get(handle)?.to_bytes())?))
+}
+
+/// `static long parsed(byte[] bytes)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Plan_parsed<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    bytes: JByteArray<'local>,
+) -> jlong {
+    call(&mut env, |env| {
+        let plan = Plan::from_bytes(&env.convert_byte_array(&bytes)?)?;
+        if plan.sub_shards() != 1 {
+            return Err(Failure::Value {
+                what: "number of sub-shards of the plan",
+                got: plan.sub_shards() as i64,
+                expected: "1: here plans compute whole shards",
+            });
+        }
+        PLANS.insert(plan.into())
+    })
+}
+
+/// `long restrict(long handle, int[] units)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Plan_restrict<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    handle: jlong,
+    kept: JIntArray<'local>,
+) -> jlong {
+    call(&mut env, |env| {
+        let plan = PLANS.get(handle)?.restrict(&units(env, &kept)?)?;
+        PLANS.insert(plan.into())
+    })
+}
+
+/// `void apply(long handle, Object[] inputs, Object[] outputs, int[] positions, int length,
+/// boolean direct, boolean accumulate)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Plan_apply<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    handle: jlong,
+    inputs: JObjectArray<'local>,
+    outputs: JObjectArray<'local>,
+    positions: JIntArray<'local>,
+    len: jint,
+    direct: jboolean,
+    accumulate: jboolean,
+) {
+    call(&mut env, |env| {
+        let plan = PLANS.get(handle)?;
+        // SAFETY: Java gives arrays of direct buffers where it says so, else of arrays.
+        let memory = unsafe { two_lists(env, &inputs, &outputs, &positions, len, direct) }?;
+        memory.run(1, |inputs, outputs, _| {
+            match accumulate {
+                true => plan.apply_accumulate(inputs, outputs)?,
+                false => plan.apply(inputs, outputs)?,
+            }
+            Ok(())
+        })
+    });
+}
+
+/// `void applyWithChecksums(long handle, int kind, int bytesPerChecksum, Object[] inputs,
+/// Object[] inputSums, Object[] outputs, Object[] outputSums, int[] positions, int length,
+/// boolean direct)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Plan_applyWithChecksums<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    handle: jlong,
+    kind: jint,
+    bytes_per_checksum: jint,
+    inputs: JObjectArray<'local>,
+    input_sums: JObjectArray<'local>,
+    outputs: JObjectArray<'local>,
+    output_sums: JObjectArray<'local>,
+    positions: JIntArray<'local>,
+    len: jint,
+    direct: jboolean,
+) {
+    call(&mut env, |env| {
+        let plan = PLANS.get(handle)?;
+        let checksum = checksum(kind, bytes_per_checksum)?;
+        let lists = [&inputs, &input_sums, &outputs, &output_sums];
+        let mut all = lists.map(|_| ArrayVec::new());
+        for (list, array) in all.iter_mut().zip(lists) {
+            *list = elements(env, array)?;
+        }
+        let [inputs, input_sums, outputs, output_sums] = all;
+        let lens = [inputs.len(), input_sums.len(), outputs.len(), output_sums.len()];
+        let positions = numbers(env, &positions, lens.iter().sum())?;
+        let (inputs_at, rest) = positions.split_at(lens[0]);
+        let (input_sums_at, rest) = rest.split_at(lens[1]);
+        let (outputs_at, output_sums_at) = rest.split_at(lens[2]);
+        let mut memory = Memory::new(env, direct, len)?;
+        let sums = Stretch::sums(&checksum);
+        // SAFETY: local references to buffers, or arrays, as `direct` says.
+        unsafe {
+            memory.inputs("input", &inputs, inputs_at, Stretch::Data)?;
+            memory.inputs("checksums of input", &input_sums, input_sums_at, sums)?;
+            memory.outputs("output", &outputs, outputs_at, Stretch::Data)?;
+            memory.outputs("checksums of output", &output_sums, output_sums_at, sums)?;
+        }
+        memory.run(checksum.bytes_per_checksum(), |inputs, written, start| {
+            let (inputs, input_sums) = inputs.split_at(lens[0]);
+            let (outputs, output_sums) = written.split_at_mut(lens[2]);
+            plan.apply_with_checksums(&checksum, inputs, input_sums, outputs, output_sums)
+                .map_err(|error| in_whole(error, start, checksum.bytes_per_checksum()))?;
+            Ok(())
+        })
+    });
+}
+
+/// An error of a part of the data that begins at `start`, as one of the whole.
+fn in_whole(error: Error, start: usize, chunk_len: usize) -> Error {
+    match error {
+        Error::UnitChecksumMismatch { unit, chunk, offset, expected, found } => {
+            let (chunk, offset) = (chunk + start / chunk_len, offset + start);
+            Error::UnitChecksumMismatch { unit, chunk, offset, expected, found }
+        }
+        other => other,
+    }
+}
+
+/// An array of units.
+fn list<'local>(
+    env: &mut Env<'local>,
+    units: impl Iterator<Item = usize>,
+) -> Outcome<JIntArray<'local>> {
+    let units: Vec<jint> = units.map(|unit| jint::try_from(unit).unwrap_or(jint::MAX)).collect();
+    let array = env.new_int_array(units.len())?;
+    array.set_region(env, 0, &units)?;
+    Ok(array)
+}
