@@ -33,10 +33,7 @@ pub(crate) fn numbers(
 }
 
 /// A list of units: as many as the array has.
-pub(crate) fn units(
-    env: &Env<'_>,
-    array: &JIntArray<'_>,
-) -> Outcome<ArrayVec<usize, MAX_BUFFERS>> {
+pub(crate) fn units(env: &Env<'_>, array: &JIntArray<'_>) -> Outcome<ArrayVec<usize, MAX_BUFFERS>> {
     let numbers = numbers(env, array, array.len(env)?)?;
     let unit = |&number: &jint| {
         usize::try_from(number).map_err(|_| Failure::Value {

@@ -37,13 +37,15 @@ impl Failure {
     fn class(&self) -> &'static JNIStr {
         match self {
             Self::Engine(error) => class_of(error),
-            Self::Jni(_) => jni_str!("restripe/RestripeException"),
             Self::Closed(_) => jni_str!("java/lang/IllegalStateException"),
-            Self::Null { .. } => jni_str!("java/lang/NullPointerException"),
+            Self::Null { .. } | Self::Jni(jni::errors::Error::NullPtr(_)) => {
+                jni_str!("java/lang/NullPointerException")
+            }
             Self::NotDirect { .. }
             | Self::Bounds { .. }
             | Self::Overlap { .. }
             | Self::Value { .. } => jni_str!("java/lang/IllegalArgumentException"),
+            Self::Jni(_) => jni_str!("restripe/RestripeException"),
             Self::OutOfMemory(_) => jni_str!("java/lang/OutOfMemoryError"),
         }
     }

@@ -5,13 +5,14 @@
 //! time, with a gap between.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::{ptr, slice};
 
 use arrayvec::ArrayVec;
+use jni::Env;
 use jni::objects::JObjectArray;
 use jni::refs::Reference as _;
 use jni::sys::{self, jint, jobject, jsize};
-use jni::Env;
 use restripe::checksum::ChunkedChecksum;
 
 use super::failure::{Failure, Outcome};
@@ -222,9 +223,11 @@ impl Memory {
         let mut start = 0;
         while start < self.len {
             let end = self.len.min(start + tile);
-            let pinned = Pinned::new(self)?;
-            // SAFETY: these are the addresses of the arrays while they are pinned.
-            unsafe { self.part(start..end, &pinned.starts, &mut body) }?;
+            match Pinned::new(self)? {
+                // SAFETY: these are the addresses of the arrays while they are pinned.
+                Some(pinned) => unsafe { self.part(start..end, &pinned.starts, &mut body) }?,
+                None => self.copied_part(start..end, &mut body)?,
+            }
             start = end;
         }
         Ok(())
@@ -262,9 +265,8 @@ impl Memory {
             }
             let meets = |other: &[u8]| meet(start, bytes.len(), other);
             let other = inputs.iter().position(|other| meets(other));
-            let other = other.or_else(|| {
-                Some(self.inputs + outputs.iter().position(|other| meets(other))?)
-            });
+            let other = other
+                .or_else(|| Some(self.inputs + outputs.iter().position(|other| meets(other))?));
             if let Some(other) = other {
                 let (what, index) = (buffer.what, buffer.index);
                 let other = &self.buffers[other];
@@ -275,6 +277,73 @@ impl Memory {
             outputs.push(unsafe { slice::from_raw_parts_mut(start, bytes.len()) });
         }
         body(&inputs, &mut outputs, range.start)
+    }
+}
+
+impl Memory {
+    /// Whether the virtual machine pins arrays: whether one that is held twice lies in one place.
+    /// HotSpot does, but for `-Xcheck:jni`, where it says so and gives copies. Tried once.
+    fn machine_pins(&self) -> Outcome<bool> {
+        static PINS: OnceLock<bool> = OnceLock::new();
+        if let Some(&pins) = PINS.get() {
+            return Ok(pins);
+        }
+        let Some(buffer) = self.buffers.first() else { return Ok(true) };
+        let (env, array) = (self.env, buffer.object);
+        // SAFETY: `env` is this thread's, the object an array. What was got is released, and in
+        // between are no other calls.
+        let starts = unsafe {
+            let (get, release) = {
+                let table = &(**env).v1_2;
+                (table.GetPrimitiveArrayCritical, table.ReleasePrimitiveArrayCritical)
+            };
+            let starts = [(); 2].map(|()| get(env, array, ptr::null_mut()));
+            for start in starts.into_iter().rev().filter(|start| !start.is_null()) {
+                release(env, array, start, sys::JNI_ABORT);
+            }
+            starts
+        };
+        if starts.iter().any(|start| start.is_null()) {
+            return Err(Failure::OutOfMemory(buffer.what));
+        }
+        Ok(*PINS.get_or_init(|| starts[0] == starts[1]))
+    }
+
+    /// Calls `body` with a range of the data in arrays, on copies of it: for virtual machines that
+    /// pin no arrays. They would copy whole arrays, and back; of an array that several units share
+    /// the last copy to come back would win.
+    fn copied_part(
+        &self,
+        range: Range<usize>,
+        body: &mut impl FnMut(&[&[u8]], &mut [&mut [u8]], usize) -> Outcome,
+    ) -> Outcome {
+        let mut copies = Vec::with_capacity(self.buffers.len());
+        for buffer in &self.buffers {
+            let bytes = buffer.stretch.of(range.clone()).unwrap_or_default();
+            let mut copy = vec![0; bytes.len()];
+            let at = (buffer.position + bytes.start) as jsize;
+            // SAFETY: `env` is this thread's, the object an array; the range lies within it, as was
+            // checked when it was added, so its ends fit.
+            unsafe {
+                let len = copy.len() as jsize;
+                let to = copy.as_mut_ptr().cast();
+                ((**self.env).v1_1.GetByteArrayRegion)(self.env, buffer.object, at, len, to);
+            }
+            copies.push((at, copy));
+        }
+        let (inputs, outputs) = copies.split_at_mut(self.inputs);
+        let inputs: Vec<&[u8]> = inputs.iter().map(|(_, copy)| &copy[..]).collect();
+        let mut written: Vec<&mut [u8]> =
+            outputs.iter_mut().map(|(_, copy)| &mut copy[..]).collect();
+        body(&inputs, &mut written, range.start)?;
+        for (buffer, (at, copy)) in self.buffers[self.inputs..].iter().zip(outputs) {
+            // SAFETY: as above.
+            unsafe {
+                let (len, from) = (copy.len() as jsize, copy.as_ptr().cast());
+                ((**self.env).v1_1.SetByteArrayRegion)(self.env, buffer.object, *at, len, from);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -291,37 +360,45 @@ struct Pinned<'a> {
 }
 
 impl<'a> Pinned<'a> {
-    fn new(memory: &'a Memory) -> Outcome<Self> {
+    /// None where the virtual machine copies arrays instead of pinning them.
+    fn new(memory: &'a Memory) -> Outcome<Option<Self>> {
+        if !memory.machine_pins()? {
+            return Ok(None);
+        }
         let mut pinned = Self { memory, starts: ArrayVec::new() };
         let env = memory.env;
         for buffer in &memory.buffers {
+            let mut is_copy = false;
             // SAFETY: `env` is this thread's, the object an array. Between this and the release
             // there is no other call of Java's than calls of the same two functions.
             let start = unsafe {
-                ((**env).v1_2.GetPrimitiveArrayCritical)(env, buffer.object, ptr::null_mut())
+                ((**env).v1_2.GetPrimitiveArrayCritical)(env, buffer.object, &raw mut is_copy)
             };
             if start.is_null() {
                 return Err(Failure::OutOfMemory(buffer.what));
             }
             pinned.starts.push(start.cast());
+            if is_copy {
+                // Nothing is written yet, so nothing is lost.
+                return Ok(None);
+            }
         }
-        Ok(pinned)
+        Ok(Some(pinned))
     }
 }
 
 impl Drop for Pinned<'_> {
     fn drop(&mut self) {
-        let (env, inputs) = (self.memory.env, self.memory.inputs);
-        for (at, (buffer, start)) in self.memory.buffers.iter().zip(&self.starts).enumerate() {
-            // Where the machine gave a copy of an input, it need not be copied back.
-            let mode = if at < inputs { sys::JNI_ABORT } else { 0 };
-            // SAFETY: pinned above, with that address.
+        let env = self.memory.env;
+        for (buffer, start) in self.memory.buffers.iter().zip(&self.starts) {
+            // SAFETY: pinned above, with that address. Only what is no copy was written to, so there
+            // is nothing to copy back.
             unsafe {
                 ((**env).v1_2.ReleasePrimitiveArrayCritical)(
                     env,
                     buffer.object,
                     start.cast(),
-                    mode,
+                    sys::JNI_ABORT,
                 );
             }
         }
