@@ -45,10 +45,10 @@ pub fn length(bytes: usize) -> String {
 /// The document.
 pub fn write(machine: &str, rows: &[Row]) -> String {
     let mut text = format!("# restripe beside other erasure coders, one core\n\n{machine}\n");
-    text += "GB/s are bytes of all shards that a call reads and writes, medians of the turns. Ratios \
-             are to ISA-L: medians round by round, in brackets their quartiles. Means are geometric, \
-             over (3,2), (6,3), (10,4), (17,3) and both layouts, aligned; in brackets stand the least \
-             and the greatest ratio among these cells.\n";
+    text += "GB/s are bytes of all shards that a call reads and writes, medians of the turns (of an \
+             even number the upper one). Ratios are to ISA-L: medians round by round, in brackets \
+             their quartiles. Means are geometric, over (3,2), (6,3), (10,4), (17,3) and both layouts, \
+             aligned; in brackets stand the least and the greatest ratio among these cells.\n";
     means(&mut text, rows);
     limits(&mut text, rows);
     forced_levels(&mut text, rows);
