@@ -5,6 +5,8 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "capi")]
+mod capi;
 pub mod checksum;
 mod codec;
 pub mod cpu;

@@ -5,10 +5,14 @@ use std::process::ExitCode;
 
 use restripe::KernelId;
 
+mod header;
+
 const HELP: &str = "\
 Usage: cargo xtask CHORE
 
 Chores:
+  header [--check]
+           write include/restripe.h, or only say whether it is as it should be
   kernels  print the names of the kernels that this CPU can run, best first, one a line
 ";
 
@@ -21,6 +25,8 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
+        ["header"] => done(header::header(false)),
+        ["header", "--check"] => done(header::header(true)),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             ExitCode::SUCCESS
@@ -28,6 +34,16 @@ fn main() -> ExitCode {
         _ => {
             eprint!("{HELP}");
             ExitCode::from(2)
+        }
+    }
+}
+
+fn done(result: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
         }
     }
 }
