@@ -10,11 +10,11 @@ use crate::gf8::Matrix;
 
 /// Bytes of every output that are computed at a time when inputs come in several groups: the
 /// partial sums of all rows of a pass stay in the first-level cache from group to group.
-const TILE_OF_SUMS: usize = 4096;
+pub(super) const TILE_OF_SUMS: usize = 4096;
 
 /// Bytes of all inputs together that are computed at a time when outputs come in several passes:
 /// the inputs stay in the second-level cache from pass to pass.
-const TILE_OF_INPUTS: usize = 256 * 1024;
+pub(super) const TILE_OF_INPUTS: usize = 256 * 1024;
 
 /// A matrix prepared for one kernel; rows are outputs, columns are inputs.
 ///
@@ -344,7 +344,7 @@ fn ahead(columns: usize) -> u16 {
 }
 
 /// Cuts a range into the fewest parts of at most `most`, as even as they can be.
-fn cut(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn cut(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
     let parts = range.len().div_ceil(most).max(1);
     let (start, len) = (range.start, range.len());
     (0..parts).map(move |part| start + len * part / parts..start + len * (part + 1) / parts)

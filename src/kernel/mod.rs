@@ -35,6 +35,7 @@ mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod policy;
+mod pointers;
 mod program;
 mod scalar;
 mod tables;
@@ -44,6 +45,7 @@ mod x86;
 
 pub(crate) use matrix::KernelMatrix;
 pub use policy::{MemoryPolicy, NextUse};
+pub use pointers::dot_product_of_pointers;
 pub(crate) use program::{Program, Step};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::detected;

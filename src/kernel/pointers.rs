@@ -1,0 +1,183 @@
+//! Sums of products straight from pointers and single coefficients: for front ends whose callers
+//! keep tables of their own, call by call.
+
+use core::mem::MaybeUninit;
+use core::ops::Range;
+
+use super::matrix::{TILE_OF_INPUTS, TILE_OF_SUMS, cut};
+use super::{KernelId, MAX_COLUMNS, MAX_ROWS};
+
+/// Words that one coefficient takes at the most: two tables of 16 bytes.
+const MAX_ENTRY_WORDS: usize = 4;
+
+/// The coefficients of one call of a kernel, in its form.
+struct Entries([MaybeUninit<u64>; MAX_COLUMNS * MAX_ROWS * MAX_ENTRY_WORDS]);
+
+/// Output r becomes (or, with `accumulate`, has added to it) the sum over columns c of
+/// `coefficient(r, c)` times input c, over the first `len` bytes of all.
+///
+/// Nothing is allocated and nothing looked up: the coefficients are laid out on the stack.
+///
+/// # Safety
+///
+/// Every input is valid to be read for `len` bytes, every output to be read and written. No output
+/// overlaps an input or another output; nobody else uses the memory meanwhile.
+#[inline]
+pub unsafe fn dot_product_of_pointers(
+    kernel: KernelId,
+    coefficient: impl Fn(usize, usize) -> u8,
+    inputs: &[*const u8],
+    outputs: &[*mut u8],
+    len: usize,
+    accumulate: bool,
+) {
+    if inputs.is_empty() {
+        if !accumulate {
+            // SAFETY: the caller's promise about outputs.
+            outputs.iter().for_each(|output| unsafe { output.write_bytes(0, len) });
+        }
+        return;
+    }
+    if outputs.is_empty() {
+        return;
+    }
+    let (columns, rows) = (inputs.len(), outputs.len());
+    let group_len = kernel.0.products.len();
+    // As in `KernelMatrix`: partial sums stay in the first-level cache, inputs in the second.
+    let tile = if columns > group_len {
+        TILE_OF_SUMS
+    } else if rows > MAX_ROWS {
+        (TILE_OF_INPUTS / columns).next_multiple_of(TILE_OF_SUMS)
+    } else {
+        len
+    };
+    let mut start = 0;
+    while start < len {
+        let end = len.min(start.saturating_add(tile));
+        for rows in cut(0..rows, MAX_ROWS) {
+            for group in cut(0..columns, group_len) {
+                let accumulate = accumulate || group.start > 0;
+                // SAFETY: the caller's promise, for a part of the inputs, outputs and bytes.
+                unsafe {
+                    pass(
+                        kernel,
+                        &coefficient,
+                        rows.clone(),
+                        group,
+                        inputs,
+                        outputs,
+                        start..end,
+                        accumulate,
+                    );
+                }
+            }
+        }
+        start = end;
+    }
+}
+
+/// One call of the kernel.
+///
+/// # Safety
+///
+/// As [`dot_product_of_pointers`], for the bytes `range`; `rows` and `columns` lie within the
+/// outputs and inputs, and are no more than the kernel takes at a time.
+#[inline]
+#[expect(clippy::too_many_arguments)]
+unsafe fn pass(
+    kernel: KernelId,
+    coefficient: &impl Fn(usize, usize) -> u8,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    inputs: &[*const u8],
+    outputs: &[*mut u8],
+    range: Range<usize>,
+    accumulate: bool,
+) {
+    let table = kernel.0;
+    let words = table.entry_words;
+    assert!(columns.len() <= MAX_COLUMNS && rows.len() <= MAX_ROWS && words <= MAX_ENTRY_WORDS);
+    let (inputs, outputs) = (&inputs[columns.clone()], &outputs[rows.clone()]);
+    let mut entries = Entries([MaybeUninit::uninit(); _]);
+    let mut slots = entries.0.chunks_exact_mut(words);
+    let mut all_ones = rows.len() == 1;
+    for column in columns {
+        for row in rows.clone() {
+            let coefficient = usize::from(coefficient(row, column));
+            all_ones &= coefficient == 1;
+            let form = &table.entries[coefficient * words..][..words];
+            if let Some(slot) = slots.next() {
+                slot.iter_mut().zip(form).for_each(|(to, from)| _ = to.write(*from));
+            }
+        }
+    }
+    let function = match all_ones {
+        true => table.sums[inputs.len() - 1],
+        false => table.products[inputs.len() - 1][outputs.len() - 1],
+    };
+    // SAFETY: `kernel` proves the CPU's features; columns x rows entries were just written, column
+    // by column; the pointers are the caller's promise.
+    unsafe {
+        function(
+            entries.0.as_ptr().cast(),
+            inputs.as_ptr(),
+            outputs.as_ptr(),
+            range.start,
+            range.end,
+            accumulate,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::gf8;
+
+    #[test]
+    fn sums_are_those_of_the_field_for_any_number_of_inputs_and_outputs() {
+        for kernel in KernelId::available() {
+            for (columns, rows, len) in
+                [(0, 2, 40), (1, 1, 1), (3, 2, 65), (16, 6, 200), (17, 7, 4200), (40, 13, 130)]
+            {
+                let byte = |seed: usize, at: usize| (seed * 131 + at * 29 + (at >> 3)) as u8;
+                let inputs: Vec<Vec<u8>> =
+                    (0..columns).map(|c| (0..len).map(|at| byte(c, at)).collect()).collect();
+                for plain_sum in [false, true] {
+                    let coefficient =
+                        |row, column| if plain_sum { 1 } else { (row * 50 + column * 7) as u8 };
+                    for accumulate in [false, true] {
+                        let mut outputs = vec![vec![0xA5; len + 1]; rows];
+                        let from: Vec<*const u8> = inputs.iter().map(|i| i.as_ptr()).collect();
+                        let to: Vec<*mut u8> =
+                            outputs.iter_mut().map(|output| output.as_mut_ptr()).collect();
+                        // SAFETY: all buffers have `len` bytes and are vectors of their own.
+                        unsafe {
+                            dot_product_of_pointers(
+                                kernel,
+                                coefficient,
+                                &from,
+                                &to,
+                                len,
+                                accumulate,
+                            );
+                        }
+                        for (row, output) in outputs.iter().enumerate() {
+                            for at in 0..len {
+                                let first = if accumulate { 0xA5 } else { 0 };
+                                let expected = (0..columns).fold(first, |sum, column| {
+                                    sum ^ gf8::mul(coefficient(row, column), inputs[column][at])
+                                });
+                                assert_eq!(output[at], expected, "{kernel} {columns} {rows} {at}");
+                            }
+                            assert_eq!(output[len], 0xA5);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
