@@ -5,9 +5,6 @@
 //! is that of the header, which is made of it: it is written for callers in C. The rules that hold
 //! for all of them are in `header.h`, the header's beginning.
 
-// Callers are in C; what they must keep stands once, at the beginning of the header.
-#![expect(clippy::missing_safety_doc)]
-
 mod arguments;
 mod checksum;
 mod codec;
