@@ -56,12 +56,23 @@ fn compiler(cpp: bool) -> Command {
         .to_command()
 }
 
-/// Compiles a program of tests/capi/ against the shared library and runs it.
+/// The programs that use, and misuse, the interface.
+const STABLE: &str = "tests/capi/stable.c";
+const BAD_INPUT: &str = "tests/capi/bad_input.c";
+
+/// Compiles a program against the shared library and runs it.
 fn compile_and_run(source: &str, cpp: bool) {
-    let name = format!("{}{}", source.replace('.', "_"), if cpp { "_cpp" } else { "" });
+    let program = compile(source, cpp, &[]);
+    run(Command::new(program).env("LD_LIBRARY_PATH", library()));
+}
+
+/// Compiles a program with some more arguments.
+fn compile(source: &str, cpp: bool, more: &[&str]) -> PathBuf {
+    let language = if cpp { "_cpp" } else { "" };
+    let name = format!("{}{language}{}", source.replace(['.', '/'], "_"), more.concat());
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let mut command = compiler(cpp);
-    command.args(STRICT);
+    command.args(STRICT).args(more);
     if cpp {
         command.args(["-std=c++17", "-x", "c++"]);
     } else {
@@ -69,27 +80,56 @@ fn compile_and_run(source: &str, cpp: bool) {
     }
     run(command
         .arg(format!("-I{ROOT}/include"))
-        .arg(Path::new(ROOT).join("tests/capi").join(source))
+        .arg(Path::new(ROOT).join(source))
         .args(["-x", "none"])
         .arg("-o")
         .arg(&program)
         .arg(library().join("librestripe.so")));
-    run(Command::new(program).env("LD_LIBRARY_PATH", library()));
+    program
 }
 
 #[test]
 fn a_program_in_c99_uses_the_stable_tier() {
-    compile_and_run("stable.c", false);
+    compile_and_run(STABLE, false);
 }
 
 #[test]
 fn the_same_program_is_one_in_cpp() {
-    compile_and_run("stable.c", true);
+    compile_and_run(STABLE, true);
 }
 
 #[test]
 fn bad_input_is_an_error_and_never_a_crash() {
-    compile_and_run("bad_input.c", false);
+    compile_and_run(BAD_INPUT, false);
+}
+
+#[test]
+fn the_examples_do_what_they_say() {
+    compile_and_run("ffi/examples/rebuild.c", false);
+    compile_and_run("ffi/examples/handles.cpp", true);
+}
+
+#[test]
+#[ignore = "takes valgrind: the stage `valgrind` of ./test runs it"]
+fn valgrind_finds_nothing() {
+    for source in [STABLE, BAD_INPUT, "ffi/examples/rebuild.c"] {
+        run(Command::new("valgrind")
+            .args(["--quiet", "--error-exitcode=9", "--leak-check=full"])
+            .args(["--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"])
+            .arg(compile(source, false, &["-g"]))
+            .env("LD_LIBRARY_PATH", library())
+            // Which kernel valgrind can run, the CPU that it shows tells.
+            .env_remove("RESTRIPE_KERNEL"));
+    }
+}
+
+#[test]
+fn the_sanitizers_of_the_compiler_find_nothing() {
+    const SANITIZE: &str = "-fsanitize=address,undefined";
+    for source in [STABLE, BAD_INPUT, "ffi/examples/rebuild.c"] {
+        let program = compile(source, false, &[SANITIZE, "-fno-sanitize-recover=undefined"]);
+        run(Command::new(program).env("LD_LIBRARY_PATH", library()));
+    }
 }
 
 /// The functions that the header declares.
