@@ -43,6 +43,14 @@ pub unsafe fn dot_product_of_pointers(
     }
     let (columns, rows) = (inputs.len(), outputs.len());
     let group_len = kernel.0.products.len();
+    if rows <= MAX_ROWS && columns <= group_len {
+        // Most calls, and the short ones among them.
+        // SAFETY: the caller's own promise.
+        unsafe {
+            pass(kernel, &coefficient, 0..rows, 0..columns, inputs, outputs, 0..len, accumulate);
+        }
+        return;
+    }
     // As in `KernelMatrix`: partial sums stay in the first-level cache, inputs in the second.
     let tile = if columns > group_len {
         TILE_OF_SUMS
@@ -99,15 +107,15 @@ unsafe fn pass(
     assert!(columns.len() <= MAX_COLUMNS && rows.len() <= MAX_ROWS && words <= MAX_ENTRY_WORDS);
     let (inputs, outputs) = (&inputs[columns.clone()], &outputs[rows.clone()]);
     let mut entries = Entries([MaybeUninit::uninit(); _]);
-    let mut slots = entries.0.chunks_exact_mut(words);
+    let mut next = 0;
     let mut all_ones = rows.len() == 1;
     for column in columns {
         for row in rows.clone() {
             let coefficient = usize::from(coefficient(row, column));
             all_ones &= coefficient == 1;
-            let form = &table.entries[coefficient * words..][..words];
-            if let Some(slot) = slots.next() {
-                slot.iter_mut().zip(form).for_each(|(to, from)| _ = to.write(*from));
+            for word in 0..words {
+                entries.0[next].write(table.entries[coefficient * words + word]);
+                next += 1;
             }
         }
     }
