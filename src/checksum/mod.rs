@@ -24,6 +24,7 @@
 //! ```
 
 mod chunked;
+mod crc;
 mod digest;
 mod kernel;
 // Not every CPU's kernels need all of its constants.
@@ -34,6 +35,7 @@ mod progress;
 use polynomial::Polynomial;
 
 pub use chunked::ChunkedChecksum;
+pub use crc::{BitOrder, CrcAlgorithm};
 pub use digest::ChunkedDigest;
 pub(crate) use progress::Progress;
 

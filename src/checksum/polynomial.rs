@@ -86,6 +86,11 @@ impl Polynomial {
         ]
     }
 
+    /// [`fold_key`](Self::fold_key)s for vectors to become one lane.
+    pub(super) const fn lane_keys(self) -> LaneKeys {
+        LaneKeys([self.fold_key(384), self.fold_key(256), self.fold_key(128), [0; 2]])
+    }
+
     /// The factors that move the remainder before a run of 8 blocks of `block_len` bytes, and those
     /// of the blocks themselves, to the end of the run, where the products are afterwards reduced
     /// as 64 bits of message: the factor x of [`fold_key`](Self::fold_key) and the x^32 of that
@@ -119,6 +124,11 @@ impl Polynomial {
         [quotient, (self.0 as u64) << 1]
     }
 }
+
+/// The keys that fold the lanes of a vector onto the last of four, by 3, 2 and 1 lanes; the last
+/// lane stays as it is, and has zeros here.
+#[repr(C, align(64))]
+pub(super) struct LaneKeys(pub(super) [[u64; 2]; 4]);
 
 /// How many remainders of blocks are merged at a time.
 pub(super) const MERGED_BLOCKS: usize = 8;

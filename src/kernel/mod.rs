@@ -172,9 +172,13 @@ impl KernelId {
     ///
     /// [`Error::KernelUnavailable`] when `RESTRIPE_KERNEL` is set to a name that is unknown, or
     /// that this CPU does not support.
+    #[inline]
     pub fn selected() -> Result<Self> {
         static SELECTED: OnceBox<Result<KernelId>> = OnceBox::new();
-        SELECTED.get_or_init(|| alloc::boxed::Box::new(Self::select())).clone()
+        match SELECTED.get_or_init(|| alloc::boxed::Box::new(Self::select())) {
+            Ok(kernel) => Ok(*kernel),
+            Err(error) => Err(error.clone()),
+        }
     }
 
     fn select() -> Result<Self> {

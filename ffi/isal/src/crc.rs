@@ -1,40 +1,16 @@
 //! CRCs of 16 and 32 bits. Some invert what goes in and comes out, some leave that to the caller.
 
 use core::ffi::{c_int, c_uint};
-use std::sync::LazyLock;
 
-use crc_fast::{CrcParams, checksum_with_params};
-use restripe::checksum::ChecksumKind;
+use restripe::checksum::{BitOrder, ChecksumKind, CrcAlgorithm};
 
 use crate::names::same;
 use crate::{count, kernel};
 
-/// A CRC that is none of restripe's: `width` bits, by its polynomial and the order of its bits.
-pub(crate) struct Other(LazyLock<CrcParams>);
-
-impl Other {
-    pub(crate) const fn new(make: fn() -> CrcParams) -> Self {
-        Self(LazyLock::new(make))
-    }
-
-    /// The register after `bytes`, from `state` on, nothing inverted.
-    pub(crate) fn extend(&self, state: u64, bytes: &[u8]) -> u64 {
-        if bytes.is_empty() {
-            return state;
-        }
-        let params = CrcParams { init: state, init_algorithm: state, ..*self.0 };
-        checksum_with_params(params, bytes)
-    }
-}
-
-/// The polynomial of a CRC as crc-fast wants it, with nothing inverted.
-pub(crate) fn params(width: u8, polynomial: u64, reflected: bool) -> CrcParams {
-    CrcParams::new("of ISA-L", width, polynomial, 0, reflected, 0, 0)
-}
-
 /// # Safety
 ///
 /// `start` points to `len` bytes, unless that is 0.
+#[inline]
 pub(crate) unsafe fn bytes<'a>(start: *const u8, len: u64) -> &'a [u8] {
     // Memory that there is has a length of the machine's.
     // SAFETY: the caller's promise.
@@ -66,7 +42,8 @@ same!(crc32_gzip_refl_base = crc32_gzip_refl, [(init_crc: u32, buf: *const u8, l
 /// The same polynomial with the bits of a byte from the highest on, and both inversions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crc32_ieee(init_crc: u32, buf: *const u8, len: u64) -> u32 {
-    static CRC: Other = Other::new(|| params(32, 0x04C1_1DB7, false));
+    static CRC: CrcAlgorithm = CrcAlgorithm::new(32, 0x04C1_1DB7, BitOrder::HighestFirst);
+    kernel();
     // SAFETY: the caller promises `len` bytes.
     !(CRC.extend((!init_crc).into(), unsafe { bytes(buf, len) }) as u32)
 }
@@ -76,7 +53,8 @@ same!(crc32_ieee_base = crc32_ieee, [(init_crc: u32, buf: *const u8, len: u64) -
 /// CRC-16/T10-DIF, with neither inversion.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crc16_t10dif(init_crc: u16, buf: *const u8, len: u64) -> u16 {
-    static CRC: Other = Other::new(|| params(16, 0x8BB7, false));
+    static CRC: CrcAlgorithm = CrcAlgorithm::new(16, 0x8BB7, BitOrder::HighestFirst);
+    kernel();
     // SAFETY: the caller promises `len` bytes.
     CRC.extend(init_crc.into(), unsafe { bytes(buf, len) }) as u16
 }

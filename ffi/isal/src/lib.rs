@@ -13,6 +13,7 @@
 //! - A count or length below zero counts as zero.
 
 use core::ffi::c_int;
+use std::sync::OnceLock;
 
 use restripe::KernelId;
 
@@ -27,9 +28,12 @@ mod tables;
 /// The kernel to run on.
 #[inline]
 fn kernel() -> KernelId {
-    KernelId::selected().unwrap_or_else(|error| {
-        eprintln!("libisal (restripe): {error}");
-        std::process::abort()
+    static KERNEL: OnceLock<KernelId> = OnceLock::new();
+    *KERNEL.get_or_init(|| {
+        KernelId::selected().unwrap_or_else(|error| {
+            eprintln!("libisal (restripe): {error}");
+            std::process::abort()
+        })
     })
 }
 

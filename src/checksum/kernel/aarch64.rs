@@ -17,6 +17,9 @@ use crate::checksum::polynomial::{MERGED_BLOCKS, Polynomial};
 /// How many blocks go on at once.
 const CHAINS: usize = 4;
 
+/// Runs of fewer blocks than this are computed from end to end: merging states does not pay.
+const FEWEST_BLOCKS: usize = 8;
+
 /// What a kernel's level means for CRCs on this CPU; `None` where it lacks the instructions.
 pub(super) fn table(kernel: &str) -> Option<&'static CrcTable> {
     #[cfg(feature = "std")]
@@ -153,14 +156,18 @@ entries!(crc32c, Crc32c);
 
 static CRC_AND_PMULL: CrcTable = CrcTable {
     name: "crc32 instructions, 4 blocks at once",
+    lowest_first: super::tables::extend_any,
+    highest_first: super::tables::extend_any,
     crc32: Functions {
         extend: crc32::extend,
         finish: crc32::finish,
         by_blocks: Some(ByBlocks { blocks: crc32::blocks, merge: crc32::merge }),
+        merged_from: FEWEST_BLOCKS * BLOCK,
     },
     crc32c: Functions {
         extend: crc32c::extend,
         finish: crc32c::finish,
         by_blocks: Some(ByBlocks { blocks: crc32c::blocks, merge: crc32c::merge }),
+        merged_from: FEWEST_BLOCKS * BLOCK,
     },
 };

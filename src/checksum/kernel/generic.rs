@@ -1,5 +1,6 @@
 //! Folding, over a small trait: a vector of lanes that are multiplied without carries.
 
+use super::super::polynomial::LaneKeys;
 use super::step::{Step, read_word, words};
 use super::{BLOCK, PREFETCH_DISTANCE};
 
@@ -24,17 +25,20 @@ pub(super) trait FoldVector: Copy {
     /// Reads `BYTES` bytes.
     unsafe fn load(source: *const u8) -> Self;
 
-    /// Adds a state to the first 32 bits.
-    unsafe fn add_state(self, state: u32) -> Self;
+    /// Adds two words to the first lane.
+    unsafe fn add(self, words: [u64; 2]) -> Self;
 
-    /// The factors of a `Polynomial::fold_key`, in every lane.
+    /// Every lane with its bytes in the opposite order.
+    unsafe fn reversed(self) -> Self;
+
+    /// The two factors of a fold, in every lane.
     unsafe fn keys(key: [u64; 2]) -> Self;
 
     /// Every lane folded by the keys, and added to `next`.
     unsafe fn fold(self, keys: Self, next: Self) -> Self;
 
-    /// All lanes folded onto the last one.
-    unsafe fn into_lane<S: Step>(self) -> Self::Lane;
+    /// All lanes folded onto the last one, by the keys for 3, 2 and 1 lanes.
+    unsafe fn into_lane(self, keys: &LaneKeys) -> Self::Lane;
 
     /// Asks for the memory there, if anything does; no byte need be there.
     unsafe fn prefetch(source: *const u8);
@@ -75,7 +79,7 @@ unsafe fn fold<V: FoldVector, S: Step>(state: u64, data: *const u8, len: usize) 
     // SAFETY: at least as many bytes are left as are read each time; features as promised.
     unsafe {
         let load = |index: usize| V::load(at.add(index * V::BYTES));
-        let mut sums = [load(0).add_state(state as u32), load(1), load(2), load(3)];
+        let mut sums = [load(0).add([state, 0]), load(1), load(2), load(3)];
         (at, left) = (at.add(4 * V::BYTES), left - 4 * V::BYTES);
         let keys = V::keys(const { S::POLYNOMIAL.fold_key(32 * V::BYTES as i64) });
         while left >= 4 * V::BYTES {
@@ -90,7 +94,7 @@ unsafe fn fold<V: FoldVector, S: Step>(state: u64, data: *const u8, len: usize) 
             sum = sum.fold(keys, V::load(at));
             (at, left) = (at.add(V::BYTES), left - V::BYTES);
         }
-        let mut lane = sum.into_lane::<S>();
+        let mut lane = sum.into_lane(const { &S::POLYNOMIAL.lane_keys() });
         let keys = <V::Lane as FoldVector>::keys(const { S::POLYNOMIAL.fold_key(128) });
         while left >= 16 {
             lane = lane.fold(keys, <V::Lane as FoldVector>::load(at));
@@ -187,7 +191,7 @@ unsafe fn group<V: FoldVector, S: Step, const CHAINS: usize, const PREFETCH: boo
         let keys = V::keys(const { S::POLYNOMIAL.fold_key(32 * V::BYTES as i64) });
         for index in 0..folded {
             let end = at.add(BLOCK);
-            let mut sums = [V::load(at).add_state(initial); 4];
+            let mut sums = [V::load(at).add([u64::from(initial), 0]); 4];
             let mut is_first = true;
             while at < end {
                 for sum in 0..4 {
@@ -210,7 +214,8 @@ unsafe fn group<V: FoldVector, S: Step, const CHAINS: usize, const PREFETCH: boo
                 }
                 is_first = false;
             }
-            let [first, second] = merge_sums::<V, S>(sums).into_lane::<S>().words();
+            let lane_keys = const { &S::POLYNOMIAL.lane_keys() };
+            let [first, second] = merge_sums::<V, S>(sums).into_lane(lane_keys).words();
             // Volatile, or the compiler gathers states in vectors, and that takes execution
             // units from the multiplications.
             states.add(index).write_volatile(S::word(S::word(0, first), second) as u32);

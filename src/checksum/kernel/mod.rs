@@ -18,6 +18,7 @@ use core::mem::MaybeUninit;
 use once_cell::race::OnceRef;
 
 use super::ChecksumKind;
+use super::crc::{BitOrder, CrcAlgorithm};
 use crate::KernelId;
 
 #[cfg(target_arch = "aarch64")]
@@ -45,11 +46,14 @@ const PREFETCH_DISTANCE: usize = 8192;
 /// Memory is asked for where more bytes than this are left: in the first-level cache it costs 6 %.
 const PREFETCH_FROM: usize = 65536;
 
+/// Castagnoli's CRC of a buffer of at least so many bytes is made of those of its blocks, for which
+/// the instruction helps; below, merging costs more than that saves. Folding alone is faster than
+/// merging for any length.
+#[cfg(target_arch = "x86_64")]
+const MERGED_FROM: usize = 32 * BLOCK;
+
 /// The most blocks whose states are kept at a time, on the stack.
 const MAX_STATES: usize = 128;
-
-/// Runs of fewer blocks than this are folded from end to end: merging states does not pay.
-const FEWEST_BLOCKS: usize = 8;
 
 /// The state after `len` bytes from `data` on.
 ///
@@ -57,6 +61,13 @@ const FEWEST_BLOCKS: usize = 8;
 ///
 /// The CPU has the features of the kernel; `data` is valid for reads of `len` bytes.
 type Extend = unsafe fn(state: u32, data: *const u8, len: usize) -> u32;
+
+/// The register after `len` bytes from `data` on, as one of 64 bits.
+///
+/// # Safety
+///
+/// As for [`Extend`].
+type ExtendAny = unsafe fn(crc: &CrcAlgorithm, register: u64, data: *const u8, len: usize) -> u64;
 
 /// Writes the states of `count` blocks, which follow each other from `data` on, each begun with
 /// `initial`. With `prefetch` memory is asked for [`PREFETCH_DISTANCE`] bytes ahead, past the
@@ -90,6 +101,8 @@ struct Functions {
     finish: Finish,
     /// `None` where single blocks are as fast.
     by_blocks: Option<ByBlocks>,
+    /// Runs of at least so many bytes go by blocks.
+    merged_from: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -111,6 +124,9 @@ unsafe fn finish(states: *const u32, count: usize, sums: *mut [u8; 4]) {
 struct CrcTable {
     /// What it computes with, for those who ask.
     name: &'static str,
+    /// Of any polynomial, by the order of its bits.
+    lowest_first: ExtendAny,
+    highest_first: ExtendAny,
     crc32: Functions,
     crc32c: Functions,
 }
@@ -138,7 +154,7 @@ impl Crc {
     #[inline]
     pub(super) fn extend(self, state: u32, data: &[u8]) -> u32 {
         match &self.0.by_blocks {
-            Some(functions) if data.len() >= FEWEST_BLOCKS * BLOCK => {
+            Some(functions) if data.len() >= self.0.merged_from => {
                 let endless = Chunk { len: usize::MAX, state, left: usize::MAX };
                 self.merged(*functions, data, 0, endless, |_| ()).state
             }
@@ -157,7 +173,9 @@ impl Crc {
             Some(functions) if chunk_len == BLOCK => {
                 self.block_sums(*functions, data, behind, sums);
             }
-            Some(functions) if chunk_len.is_multiple_of(BLOCK) => {
+            Some(functions)
+                if chunk_len.is_multiple_of(BLOCK) && data.len() >= self.0.merged_from =>
+            {
                 let mut sums = sums.iter_mut();
                 let mut write = |state: u32| {
                     if let Some(sum) = sums.next() {
@@ -260,9 +278,25 @@ struct Chunk {
 /// `None` for [`ChecksumKind::Null`].
 #[inline]
 pub(super) fn selected(kind: ChecksumKind) -> Option<Crc> {
+    Crc::of_table(kind, selected_table())
+}
+
+/// The register of 64 bits after `bytes`, on the selected kernel.
+#[inline]
+pub(super) fn any(crc: &CrcAlgorithm, register: u64, bytes: &[u8]) -> u64 {
+    let table = selected_table();
+    let extend = match crc.order() {
+        BitOrder::LowestFirst => table.lowest_first,
+        BitOrder::HighestFirst => table.highest_first,
+    };
+    // SAFETY: the table was selected because the CPU has its features; the bytes are the slice's.
+    unsafe { extend(crc, register, bytes.as_ptr(), bytes.len()) }
+}
+
+#[inline]
+fn selected_table() -> &'static CrcTable {
     static SELECTED: OnceRef<'static, CrcTable> = OnceRef::new();
-    let select = || KernelId::selected().map_or(&tables::TABLES, table);
-    Crc::of_table(kind, SELECTED.get_or_init(select))
+    SELECTED.get_or_init(|| KernelId::selected().map_or(&tables::TABLES, table))
 }
 
 /// What checksums are computed with on a kernel: `vpclmulqdq 512 + crc32`, for example.

@@ -5,6 +5,7 @@
 use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, Crc, Table};
 
 use super::{CrcTable, Functions};
+use crate::checksum::CrcAlgorithm;
 
 static CRC32: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
 static CRC32C: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
@@ -32,8 +33,21 @@ unsafe fn finish(states: *const u32, count: usize, sums: *mut [u8; 4]) {
     unsafe { super::finish(states, count, sums) }
 }
 
+/// As [`ExtendAny`](super::ExtendAny).
+pub(super) unsafe fn extend_any(
+    crc: &CrcAlgorithm,
+    register: u64,
+    data: *const u8,
+    len: usize,
+) -> u64 {
+    // SAFETY: the caller vouches for the bytes.
+    crc.by_tables(register, unsafe { core::slice::from_raw_parts(data, len) })
+}
+
 pub(super) static TABLES: CrcTable = CrcTable {
     name: "tables",
-    crc32: Functions { extend: extend_crc32, finish, by_blocks: None },
-    crc32c: Functions { extend: extend_crc32c, finish, by_blocks: None },
+    lowest_first: extend_any,
+    highest_first: extend_any,
+    crc32: Functions { extend: extend_crc32, finish, by_blocks: None, merged_from: usize::MAX },
+    crc32c: Functions { extend: extend_crc32c, finish, by_blocks: None, merged_from: usize::MAX },
 };

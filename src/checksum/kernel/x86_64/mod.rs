@@ -3,18 +3,20 @@
 
 use core::arch::x86_64::*;
 
+use super::super::crc::{BitOrder, Keys};
 use super::super::polynomial::{MERGED_BLOCKS, Polynomial};
 use super::CrcTable;
 use super::step::Step;
 use crate::kernel::detected;
 
+mod one_buffer;
 mod pclmul;
 mod vpclmul256;
 mod vpclmul512;
 
 /// What a kernel's level means for CRCs on this CPU; `None` where it lacks the instructions.
 pub(super) fn table(kernel: &str) -> Option<&'static CrcTable> {
-    let has_128 = || detected!("sse2", "sse4.1", "sse4.2", "pclmulqdq");
+    let has_128 = || detected!("sse2", "ssse3", "sse4.1", "sse4.2", "pclmulqdq");
     let has_256 = || has_128() && detected!("avx", "avx2", "vpclmulqdq");
     let has_512 = || has_256() && detected!("avx512f", "avx512bw", "avx512vl");
     match kernel {
@@ -84,6 +86,13 @@ impl Step for Crc32 {
     }
 }
 
+/// The bytes of a lane in the opposite order, for `pshufb`.
+#[inline(always)]
+unsafe fn reversed_bytes() -> __m128i {
+    // SAFETY: the caller runs with SSE2, as every CPU of this kind does.
+    unsafe { _mm_set_epi64x(0x0001_0203_0405_0607, 0x0809_0A0B_0C0D_0E0F) }
+}
+
 #[inline(always)]
 unsafe fn carryless(a: u64, b: u64) -> u64 {
     // SAFETY: the caller runs with PCLMULQDQ.
@@ -111,19 +120,57 @@ unsafe fn sum_of_products(states: *const u32, keys: &[u64; MERGED_BLOCKS]) -> u6
     }
 }
 
-/// The entry functions for one polynomial that all instruction sets have alike. Only in entry
-/// functions does `#[target_feature]` stand: everything else is inlined into them.
-macro_rules! entries {
-    ($vector:ty, $step:ty, $features:literal) => {
+/// The keys of CRC-32's polynomial.
+static CRC32_KEYS: Keys = Keys::new(32, 0x04C1_1DB7, BitOrder::LowestFirst);
+
+/// The entry functions for any polynomial. Only in entry functions does `#[target_feature]` stand:
+/// everything else is inlined into them.
+macro_rules! entries_for_any {
+    ($vector:ty, $features:literal) => {
         #[target_feature(enable = $features)]
-        pub(super) unsafe fn extend(state: u32, data: *const u8, len: usize) -> u32 {
+        unsafe fn lowest_first(
+            crc: &CrcAlgorithm,
+            register: u64,
+            data: *const u8,
+            len: usize,
+        ) -> u64 {
             // SAFETY: the caller's own promise, and the features are those of this function.
-            unsafe { generic::extend::<$vector, $step>(state, data, len) }
+            unsafe { one_buffer::extend::<$vector, false>(crc.keys(), register, data, len) }
         }
 
         #[target_feature(enable = $features)]
-        pub(super) unsafe fn finish(states: *const u32, count: usize, sums: *mut [u8; 4]) {
+        unsafe fn highest_first(
+            crc: &CrcAlgorithm,
+            register: u64,
+            data: *const u8,
+            len: usize,
+        ) -> u64 {
             // SAFETY: as above.
+            unsafe { one_buffer::extend::<$vector, true>(crc.keys(), register, data, len) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn extend_crc32(state: u32, data: *const u8, len: usize) -> u32 {
+            // SAFETY: as above.
+            unsafe {
+                one_buffer::extend::<$vector, false>(&CRC32_KEYS, state.into(), data, len) as u32
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn extend_crc32c(state: u32, data: *const u8, len: usize) -> u32 {
+            // SAFETY: as above.
+            unsafe { generic::extend::<$vector, Crc32c>(state, data, len) }
+        }
+    };
+}
+
+/// The entry functions for one polynomial that all instruction sets have alike.
+macro_rules! entries {
+    ($step:ty, $features:literal) => {
+        #[target_feature(enable = $features)]
+        pub(super) unsafe fn finish(states: *const u32, count: usize, sums: *mut [u8; 4]) {
+            // SAFETY: the caller's own promise, and the features are those of this function.
             unsafe { crate::checksum::kernel::finish(states, count, sums) }
         }
 
@@ -166,33 +213,39 @@ macro_rules! blocks {
 /// Stamps out an instruction set's [`CrcTable`] of the generic algorithms over `$vector`.
 macro_rules! crc_table {
     ($(#[$doc:meta])* $table:ident = $name:literal, $vector:ty, features: $features:literal) => {
+        entries_for_any!($vector, $features);
+
         mod crc32 {
             use super::*;
-            entries!($vector, Crc32, $features);
+            entries!(Crc32, $features);
             blocks!($vector, Crc32, 0, 0, $features);
         }
 
         mod crc32c {
             use super::*;
-            entries!($vector, Crc32c, $features);
+            entries!(Crc32c, $features);
             blocks!($vector, Crc32c, 3, 2, $features);
         }
 
         $(#[$doc])*
         pub(super) static $table: CrcTable = CrcTable {
             name: $name,
+            lowest_first,
+            highest_first,
             crc32: Functions {
-                extend: crc32::extend,
+                extend: extend_crc32,
                 finish: crc32::finish,
                 by_blocks: Some(ByBlocks { blocks: crc32::blocks, merge: crc32::merge }),
+                merged_from: usize::MAX,
             },
             crc32c: Functions {
-                extend: crc32c::extend,
+                extend: extend_crc32c,
                 finish: crc32c::finish,
                 by_blocks: Some(ByBlocks { blocks: crc32c::blocks, merge: crc32c::merge }),
+                merged_from: MERGED_FROM,
             },
         };
     };
 }
 
-use {blocks, crc_table, entries};
+use {blocks, crc_table, entries, entries_for_any};

@@ -3,9 +3,14 @@
 use core::arch::x86_64::*;
 
 use super::super::generic::{self, FoldVector};
-use super::super::step::{self, Step};
-use super::super::{ByBlocks, CrcTable, Functions};
-use super::{Crc32, Crc32c, blocks, crc_table, entries};
+use super::super::step;
+use super::super::{ByBlocks, CrcTable, Functions, MERGED_FROM};
+use super::{
+    CRC32_KEYS, Crc32, Crc32c, blocks, crc_table, entries, entries_for_any, one_buffer,
+    reversed_bytes,
+};
+use crate::checksum::CrcAlgorithm;
+use crate::checksum::polynomial::LaneKeys;
 
 #[derive(Clone, Copy)]
 pub(super) struct Lane(pub(super) __m128i);
@@ -23,9 +28,15 @@ impl FoldVector for Lane {
     }
 
     #[inline(always)]
-    unsafe fn add_state(self, state: u32) -> Self {
+    unsafe fn add(self, words: [u64; 2]) -> Self {
         // SAFETY: features, as above.
-        unsafe { Self(_mm_xor_si128(self.0, _mm_cvtsi32_si128(state.cast_signed()))) }
+        unsafe { Self(_mm_xor_si128(self.0, Self::keys(words).0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn reversed(self) -> Self {
+        // SAFETY: features, as above.
+        unsafe { Self(_mm_shuffle_epi8(self.0, reversed_bytes())) }
     }
 
     #[inline(always)]
@@ -45,7 +56,7 @@ impl FoldVector for Lane {
     }
 
     #[inline(always)]
-    unsafe fn into_lane<S: Step>(self) -> Self {
+    unsafe fn into_lane(self, _: &LaneKeys) -> Self {
         self
     }
 
@@ -66,5 +77,5 @@ impl FoldVector for Lane {
 
 crc_table! {
     /// 128-bit products.
-    TABLE = "pclmulqdq + crc32", Lane, features: "sse2,sse4.1,sse4.2,pclmulqdq"
+    TABLE = "pclmulqdq + crc32", Lane, features: "sse2,ssse3,sse4.1,sse4.2,pclmulqdq"
 }

@@ -3,10 +3,15 @@
 use core::arch::x86_64::*;
 
 use super::super::generic::{self, FoldVector};
-use super::super::step::{self, Step};
-use super::super::{ByBlocks, CrcTable, Functions};
+use super::super::step;
+use super::super::{ByBlocks, CrcTable, Functions, MERGED_FROM};
 use super::pclmul::Lane;
-use super::{Crc32, Crc32c, blocks, crc_table, entries};
+use super::{
+    CRC32_KEYS, Crc32, Crc32c, blocks, crc_table, entries, entries_for_any, one_buffer,
+    reversed_bytes,
+};
+use crate::checksum::CrcAlgorithm;
+use crate::checksum::polynomial::LaneKeys;
 
 #[derive(Clone, Copy)]
 struct Lanes(__m256i);
@@ -24,12 +29,15 @@ impl FoldVector for Lanes {
     }
 
     #[inline(always)]
-    unsafe fn add_state(self, state: u32) -> Self {
+    unsafe fn add(self, words: [u64; 2]) -> Self {
         // SAFETY: features, as above.
-        unsafe {
-            let state = _mm256_zextsi128_si256(_mm_cvtsi32_si128(state.cast_signed()));
-            Self(_mm256_xor_si256(self.0, state))
-        }
+        unsafe { Self(_mm256_xor_si256(self.0, _mm256_zextsi128_si256(Lane::keys(words).0))) }
+    }
+
+    #[inline(always)]
+    unsafe fn reversed(self) -> Self {
+        // SAFETY: features, as above.
+        unsafe { Self(_mm256_shuffle_epi8(self.0, _mm256_broadcastsi128_si256(reversed_bytes()))) }
     }
 
     #[inline(always)]
@@ -49,12 +57,12 @@ impl FoldVector for Lanes {
     }
 
     #[inline(always)]
-    unsafe fn into_lane<S: Step>(self) -> Lane {
+    unsafe fn into_lane(self, LaneKeys([.., one, _]): &LaneKeys) -> Lane {
         // SAFETY: features, as above.
         unsafe {
             let first = Lane(_mm256_castsi256_si128(self.0));
             let last = Lane(_mm256_extracti128_si256::<1>(self.0));
-            first.fold(Lane::keys(const { S::POLYNOMIAL.fold_key(128) }), last)
+            first.fold(Lane::keys(*one), last)
         }
     }
 
@@ -74,5 +82,5 @@ impl FoldVector for Lanes {
 crc_table! {
     /// 256-bit products.
     TABLE = "vpclmulqdq 256 + crc32", Lanes,
-    features: "sse2,sse4.1,sse4.2,avx,avx2,pclmulqdq,vpclmulqdq"
+    features: "sse2,ssse3,sse4.1,sse4.2,avx,avx2,pclmulqdq,vpclmulqdq"
 }

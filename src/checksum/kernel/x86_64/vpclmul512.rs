@@ -7,10 +7,11 @@ use core::arch::x86_64::*;
 
 use super::super::generic::{self, FoldVector, keep_order};
 use super::super::step::{self, Step};
-use super::super::{BLOCK, Blocks, ByBlocks, CrcTable, Functions, PREFETCH_DISTANCE};
+use super::super::{BLOCK, Blocks, ByBlocks, CrcTable, Functions, MERGED_FROM, PREFETCH_DISTANCE};
 use super::pclmul::Lane;
-use super::{Crc32, Crc32c, entries};
-use crate::checksum::polynomial::Polynomial;
+use super::{CRC32_KEYS, Crc32, Crc32c, entries, entries_for_any, one_buffer, reversed_bytes};
+use crate::checksum::CrcAlgorithm;
+use crate::checksum::polynomial::{LaneKeys, Polynomial};
 use crate::cpu;
 
 #[derive(Clone, Copy)]
@@ -29,9 +30,15 @@ impl FoldVector for Lanes {
     }
 
     #[inline(always)]
-    unsafe fn add_state(self, state: u32) -> Self {
+    unsafe fn add(self, words: [u64; 2]) -> Self {
         // SAFETY: features, as above.
-        unsafe { Self(_mm512_xor_si512(self.0, first_bits(state))) }
+        unsafe { Self(_mm512_xor_si512(self.0, _mm512_zextsi128_si512(Lane::keys(words).0))) }
+    }
+
+    #[inline(always)]
+    unsafe fn reversed(self) -> Self {
+        // SAFETY: features, as above.
+        unsafe { Self(_mm512_shuffle_epi8(self.0, _mm512_broadcast_i32x4(reversed_bytes()))) }
     }
 
     #[inline(always)]
@@ -51,17 +58,13 @@ impl FoldVector for Lanes {
     }
 
     #[inline(always)]
-    unsafe fn into_lane<S: Step>(self) -> Lane {
-        // SAFETY: features, as above.
+    unsafe fn into_lane(self, keys: &LaneKeys) -> Lane {
+        // SAFETY: features, as above; the keys are aligned.
         unsafe {
-            let key = |distance| Lane::keys(distance).0;
-            // The last lane stays as it is: the key for a distance of 0.
-            let keys = key(const { S::POLYNOMIAL.fold_key(384) });
-            let keys = _mm512_castsi128_si512(keys);
-            let keys = _mm512_inserti32x4::<1>(keys, key(const { S::POLYNOMIAL.fold_key(256) }));
-            let keys = _mm512_inserti32x4::<2>(keys, key(const { S::POLYNOMIAL.fold_key(128) }));
-            let keys = _mm512_inserti32x4::<3>(keys, key(const { S::POLYNOMIAL.fold_key(0) }));
-            let products = self.fold(Self(keys), Self(_mm512_setzero_si512())).0;
+            let keys = _mm512_load_si512(keys.0.as_ptr().cast());
+            // The last lane stays as it is.
+            let last = Self(_mm512_maskz_mov_epi64(0b1100_0000, self.0));
+            let products = self.fold(Self(keys), last).0;
             let halves = _mm256_xor_si256(
                 _mm512_castsi512_si256(products),
                 _mm512_extracti64x4_epi64::<1>(products),
@@ -372,14 +375,17 @@ macro_rules! polynomial_entries {
         mod $module {
             use super::*;
             entries!(
-                Lanes,
                 $step,
-                "sse4.1,sse4.2,pclmulqdq,avx,avx2,vpclmulqdq,avx512f,avx512bw,avx512vl"
+                "ssse3,sse4.1,sse4.2,pclmulqdq,avx,avx2,vpclmulqdq,avx512f,avx512bw,avx512vl"
             );
         }
     };
 }
 
+entries_for_any!(
+    Lanes,
+    "ssse3,sse4.1,sse4.2,pclmulqdq,avx,avx2,vpclmulqdq,avx512f,avx512bw,avx512vl"
+);
 polynomial_entries!(crc32, Crc32);
 polynomial_entries!(crc32c, Crc32c);
 
@@ -389,7 +395,7 @@ macro_rules! blocks_entry {
     ($name:ident: $step:ty, $chains:literal or $fewer:literal chains, $lines:literal lines a word) => {
         /// As [`Blocks`].
         #[target_feature(
-            enable = "sse4.1,sse4.2,pclmulqdq,avx,avx2,vpclmulqdq,avx512f,avx512bw,avx512vl"
+            enable = "ssse3,sse4.1,sse4.2,pclmulqdq,avx,avx2,vpclmulqdq,avx512f,avx512bw,avx512vl"
         )]
         unsafe fn $name(
             initial: u32,
@@ -418,16 +424,20 @@ blocks_entry!(sixteen_and_3: Crc32c, 3 or 2 chains, 2 lines a word);
 const fn table_of(name: &'static str, blocks: Blocks) -> CrcTable {
     CrcTable {
         name,
+        lowest_first,
+        highest_first,
         // There is no instruction for CRC-32.
         crc32: Functions {
-            extend: crc32::extend,
+            extend: extend_crc32,
             finish: crc32::finish,
             by_blocks: Some(ByBlocks { blocks: folded_crc32, merge: crc32::merge }),
+            merged_from: usize::MAX,
         },
         crc32c: Functions {
-            extend: crc32c::extend,
+            extend: extend_crc32c,
             finish: crc32c::finish,
             by_blocks: Some(ByBlocks { blocks, merge: crc32c::merge }),
+            merged_from: MERGED_FROM,
         },
     }
 }
