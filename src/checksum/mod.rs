@@ -112,6 +112,7 @@ impl ChecksumKind {
     /// assert_eq!(sum, Crc32c.checksum(b"123456789"));
     /// ```
     #[must_use]
+    #[inline]
     pub fn append(self, before: u32, bytes: &[u8]) -> u32 {
         kernel::selected(self).map_or(0, |crc| !crc.extend(!before, bytes))
     }

@@ -5,13 +5,40 @@ use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use super::matrix::{TILE_OF_INPUTS, TILE_OF_SUMS, cut};
-use super::{KernelId, MAX_COLUMNS, MAX_ROWS};
+use super::{KernelId, KernelTable, MAX_COLUMNS, MAX_ROWS};
 
 /// Words that one coefficient takes at the most: two tables of 16 bytes.
 const MAX_ENTRY_WORDS: usize = 4;
 
 /// The coefficients of one call of a kernel, in its form.
 struct Entries([MaybeUninit<u64>; MAX_COLUMNS * MAX_ROWS * MAX_ENTRY_WORDS]);
+
+impl Entries {
+    /// Writes the coefficients, column by column; true if they are one row of ones. The table has
+    /// `WORDS` a coefficient.
+    #[inline(always)] // the loops are short, and so must be what is around them
+    fn lay_out<const WORDS: usize>(
+        &mut self,
+        table: &KernelTable,
+        coefficient: &impl Fn(usize, usize) -> u8,
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) -> bool {
+        let (forms, _) = table.entries.as_chunks::<WORDS>();
+        let forms: &[[u64; WORDS]; 256] = forms.try_into().expect("one for every coefficient");
+        let (slots, _) = self.0.as_chunks_mut::<WORDS>();
+        let mut all_ones = rows.len() == 1;
+        let mut slots = slots.iter_mut();
+        for column in columns {
+            for (row, slot) in rows.clone().zip(&mut slots) {
+                let coefficient = coefficient(row, column);
+                all_ones &= coefficient == 1;
+                *slot = forms[usize::from(coefficient)].map(MaybeUninit::new);
+            }
+        }
+        all_ones
+    }
+}
 
 /// Output r becomes (or, with `accumulate`, has added to it) the sum over columns c of
 /// `coefficient(r, c)` times input c, over the first `len` bytes of all.
@@ -103,22 +130,15 @@ unsafe fn pass(
     accumulate: bool,
 ) {
     let table = kernel.0;
-    let words = table.entry_words;
-    assert!(columns.len() <= MAX_COLUMNS && rows.len() <= MAX_ROWS && words <= MAX_ENTRY_WORDS);
+    assert!(columns.len() <= MAX_COLUMNS && rows.len() <= MAX_ROWS);
     let (inputs, outputs) = (&inputs[columns.clone()], &outputs[rows.clone()]);
     let mut entries = Entries([MaybeUninit::uninit(); _]);
-    let mut next = 0;
-    let mut all_ones = rows.len() == 1;
-    for column in columns {
-        for row in rows.clone() {
-            let coefficient = usize::from(coefficient(row, column));
-            all_ones &= coefficient == 1;
-            for word in 0..words {
-                entries.0[next].write(table.entries[coefficient * words + word]);
-                next += 1;
-            }
-        }
-    }
+    let all_ones = match table.entry_words {
+        1 => entries.lay_out::<1>(table, coefficient, rows, columns),
+        2 => entries.lay_out::<2>(table, coefficient, rows, columns),
+        4 => entries.lay_out::<4>(table, coefficient, rows, columns),
+        words => unreachable!("{} has coefficients of {words} words", table.name),
+    };
     let function = match all_ones {
         true => table.sums[inputs.len() - 1],
         false => table.products[inputs.len() - 1][outputs.len() - 1],
