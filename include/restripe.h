@@ -163,6 +163,16 @@
 #define RESTRIPE_ERROR_INTERNAL 23
 
 /**
+ * A file or a connection failed.
+ */
+#define RESTRIPE_ERROR_IO 24
+
+/**
+ * A reconstruction failed; the message says why, and what failed with which source and target.
+ */
+#define RESTRIPE_ERROR_RECONSTRUCTION 25
+
+/**
  * The version of the interface that this header declares. It grows with what is added, and
  * nothing is taken away without another soname: a program runs on every library whose
  * restripe_abi_version() is not less.
@@ -1112,5 +1122,917 @@ int restripe_striping_required_units(const struct restripe_striping *striping,
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
+
+#ifdef RESTRIPE_UNSTABLE
+/*
+ * What follows may change from one release to the next without a new soname, until it has been
+ * used in earnest: who defines RESTRIPE_UNSTABLE has to be compiled again for each.
+ *
+ * Packet readers, packet writers and reconstructions, and what these give out, are used by one
+ * thread at a time.
+ */
+
+/**
+ * Room for any packet header: 6 bytes of lengths and the header itself.
+ */
+#define RESTRIPE_PACKET_HEADER_MAX 33
+
+/**
+ * The number of a packet that only shows that the sender lives.
+ */
+#define RESTRIPE_PACKET_HEARTBEAT -1
+
+/**
+ * Length of the header of a .meta file.
+ */
+#define RESTRIPE_META_HEADER_LEN 7
+
+/**
+ * In restripe_send_options.flags: all data goes through memory and is verified there, to sockets,
+ * too.
+ */
+#define RESTRIPE_SEND_VERIFIED 1
+
+/**
+ * In restripe_send_options.flags: data that does not have its checksum is sent on all the same,
+ * and counted.
+ */
+#define RESTRIPE_SEND_CORRUPT 2
+
+/**
+ * In restripe_send_options.flags: checksums are left out.
+ */
+#define RESTRIPE_SEND_NO_CHECKSUMS 4
+
+/**
+ * Nothing is to be done until something has happened.
+ */
+#define RESTRIPE_ACTION_NONE 0
+
+/**
+ * Open `source`; answer, naming `token`, by restripe_reconstruction_opened or _open_failed.
+ */
+#define RESTRIPE_ACTION_OPEN 1
+
+/**
+ * Lend `count` buffers of `data_len` bytes each or more, by restripe_reconstruction_lend. Asked
+ * once.
+ */
+#define RESTRIPE_ACTION_LEND 2
+
+/**
+ * Read `data_len` bytes of `source` from `offset` on to `data`, and the `sums_len` bytes of their
+ * checksums to `sums`; bring `read` back by restripe_reconstruction_read_done, _read_failed or
+ * _read_cancelled. `cookie` is that of the buffer, `token` names the read.
+ */
+#define RESTRIPE_ACTION_READ 3
+
+/**
+ * The answer to the open or read `token` is no longer needed: end it soon. It still has to come.
+ */
+#define RESTRIPE_ACTION_CANCEL 4
+
+/**
+ * Close `source`.
+ */
+#define RESTRIPE_ACTION_CLOSE 5
+
+/**
+ * Have restripe_job_run run `job`, on any thread, and bring it back by
+ * restripe_reconstruction_computed.
+ */
+#define RESTRIPE_ACTION_COMPUTE 6
+
+/**
+ * Send the `sums_len` bytes at `sums` (header and checksums) and then the `count` parts of
+ * restripe_outgoing_packet_part to `target`, in the order of these actions; bring `packet` back by
+ * restripe_reconstruction_sent, and tell its acknowledgement by restripe_reconstruction_acked.
+ * `header` is what those bytes begin with.
+ */
+#define RESTRIPE_ACTION_SEND 7
+
+/**
+ * `data_len` bytes of data unit `unit` from `offset` on are at `data`; bring `delivery` back by
+ * restripe_reconstruction_delivered when they are no longer needed.
+ */
+#define RESTRIPE_ACTION_DELIVER 8
+
+/**
+ * `target` has acknowledged everything and is rebuilt.
+ */
+#define RESTRIPE_ACTION_FINISH_TARGET 9
+
+/**
+ * `target` has failed, or is no longer wanted: break off.
+ */
+#define RESTRIPE_ACTION_DROP_TARGET 10
+
+/**
+ * It is over: `status` is RESTRIPE_OK, or RESTRIPE_ERROR_RECONSTRUCTION and `message` says why.
+ * The last action; what is still out has to be brought back all the same.
+ */
+#define RESTRIPE_ACTION_DONE 11
+
+/**
+ * Time without an end, and moments that never come.
+ */
+#define RESTRIPE_NEVER UINT64_MAX
+
+/**
+ * In restripe_reconstruction_options.flags: what is read is not held against its checksums.
+ */
+#define RESTRIPE_UNVERIFIED_SOURCES 1
+
+/**
+ * In restripe_reconstruction_options.flags: what is computed is not checked by a second
+ * computation.
+ */
+#define RESTRIPE_UNCHECKED_COMPUTING 2
+
+/**
+ * Bytes for a reader.
+ */
+typedef struct restripe_delivery restripe_delivery;
+
+/**
+ * The computation of one round.
+ */
+typedef struct restripe_job restripe_job;
+
+/**
+ * A packet for a target.
+ */
+typedef struct restripe_outgoing_packet restripe_outgoing_packet;
+
+/**
+ * Reads packets from bytes that come in pieces of any size. One thread at a time may use it.
+ */
+typedef struct restripe_packet_reader restripe_packet_reader;
+
+/**
+ * Lays packets out in memory of its own. One thread at a time may use it.
+ */
+typedef struct restripe_packet_writer restripe_packet_writer;
+
+/**
+ * A reconstruction of lost units of one block group, in rounds: a state machine without input,
+ * output, threads and clock. The caller does what restripe_reconstruction_poll says and tells what
+ * came of it; the same answers at the same times give the same actions.
+ *
+ * `now` is nanoseconds since a moment that the caller chooses and keeps to. One thread at a time
+ * may use a reconstruction; its jobs run on any.
+ */
+typedef struct restripe_reconstruction restripe_reconstruction;
+
+/**
+ * A read that was asked for.
+ */
+typedef struct restripe_source_read restripe_source_read;
+
+/**
+ * What stands before a packet's checksums and data.
+ */
+typedef struct restripe_packet_header {
+    /**
+     * Where in the block the data begins, in bytes; at most 63 bits.
+     */
+    uint64_t offset_in_block;
+    /**
+     * The packet's number, rising by one; RESTRIPE_PACKET_HEARTBEAT for a heartbeat.
+     */
+    int64_t seqno;
+    /**
+     * Length of the data in bytes; at most 31 bits.
+     */
+    uint32_t data_len;
+    /**
+     * Not 0 for the packet that ends the block, which holds no data.
+     */
+    uint8_t last_packet_in_block;
+    /**
+     * Not 0 where the receiver is to bring all data to the disk before it acknowledges.
+     */
+    uint8_t sync_block;
+} restripe_packet_header;
+
+/**
+ * A packet, in its reader's memory.
+ */
+typedef struct restripe_packet {
+    /**
+     * Its header.
+     */
+    struct restripe_packet_header header;
+    /**
+     * The checksums of the data's chunks, big-endian.
+     */
+    const uint8_t *checksums;
+    /**
+     * How many bytes they have.
+     */
+    size_t checksums_len;
+    /**
+     * The data, of header.data_len bytes.
+     */
+    const uint8_t *data;
+} restripe_packet;
+
+/**
+ * How a block is sent. Set all of it to zeros, then `size` and what is to differ from the usual.
+ */
+typedef struct restripe_send_options {
+    /**
+     * sizeof(restripe_send_options).
+     */
+    size_t size;
+    /**
+     * RESTRIPE_SEND_... added up; 0 for the usual.
+     */
+    uint32_t flags;
+    /**
+     * Set to 0.
+     */
+    uint32_t reserved;
+    /**
+     * Bytes of data in a packet, rounded up to whole chunks; 64 KiB where it is less.
+     */
+    size_t packet_len;
+    /**
+     * Bytes a second at the most; 0 for no limit.
+     */
+    uint64_t bytes_per_second;
+    /**
+     * Nanoseconds that the receiver has to take a packet; 0 for 60 s.
+     */
+    uint64_t timeout_ns;
+} restripe_send_options;
+
+/**
+ * What was sent.
+ */
+typedef struct restripe_sent {
+    /**
+     * The first byte that was sent: the start of the chunk that `offset` lies in.
+     */
+    uint64_t chunk_offset;
+    /**
+     * Bytes of data.
+     */
+    uint64_t data_len;
+    /**
+     * Those of them that the kernel took from the file to the socket.
+     */
+    uint64_t zero_copy_len;
+    /**
+     * Packets, the last one, which is empty, included.
+     */
+    uint64_t packets;
+    /**
+     * Packets with data that does not have its checksum.
+     */
+    uint64_t corrupt_packets;
+} restripe_sent;
+
+/**
+ * The choices of one reconstruction. Set all of it to zeros, then `size`, `seed`, and what is to
+ * differ from the usual, which zero stands for. Times are nanoseconds.
+ */
+typedef struct restripe_reconstruction_options {
+    /**
+     * sizeof(restripe_reconstruction_options).
+     */
+    size_t size;
+    /**
+     * Decides the combination that computing is checked by: a number that faults cannot know.
+     */
+    uint64_t seed;
+    /**
+     * Bytes of each source in a round, before they are rounded to whole chunks; usually 64 KiB.
+     */
+    size_t buffer_len;
+    /**
+     * Bytes that all buffers may take; usually 256 MiB.
+     */
+    size_t max_memory;
+    /**
+     * Time for a source to open; usually 60 s.
+     */
+    uint64_t open_timeout_ns;
+    /**
+     * Time for a read; usually 60 s.
+     */
+    uint64_t read_timeout_ns;
+    /**
+     * Time for a target to acknowledge a packet; usually 60 s.
+     */
+    uint64_t ack_timeout_ns;
+    /**
+     * How long nothing may complete before one more source is read beside slow ones;
+     * RESTRIPE_NEVER for never. Usually learnt from this group's reads.
+     */
+    uint64_t hedge_after_ns;
+    /**
+     * Bytes in a packet, with its header and checksums; usually 64 KiB.
+     */
+    size_t packet_len;
+    /**
+     * Packets that may be on the way to a target; usually 80.
+     */
+    size_t max_unacked_packets;
+    /**
+     * Sources read beyond those required, 0 to 2, to notice (1) or name (2) one that lies with
+     * right checksums.
+     */
+    size_t extra_sources;
+    /**
+     * RESTRIPE_UNVERIFIED_SOURCES and RESTRIPE_UNCHECKED_COMPUTING, or 0.
+     */
+    uint32_t flags;
+    /**
+     * Set to 0.
+     */
+    uint32_t reserved;
+} restripe_reconstruction_options;
+
+/**
+ * What is to be done next. Which fields mean something, `kind` says (RESTRIPE_ACTION_...).
+ */
+typedef struct restripe_action {
+    /**
+     * One of RESTRIPE_ACTION_...
+     */
+    uint32_t kind;
+    /**
+     * How it ended.
+     */
+    int status;
+    /**
+     * Names an open or a read.
+     */
+    uint64_t token;
+    /**
+     * Index into the list of sources.
+     */
+    size_t source;
+    /**
+     * Index of a target: restripe_reconstruction_target_unit.
+     */
+    size_t target;
+    /**
+     * A unit of the code.
+     */
+    size_t unit;
+    /**
+     * First byte in the unit's internal block.
+     */
+    uint64_t offset;
+    /**
+     * How many buffers, or parts of a packet.
+     */
+    size_t count;
+    /**
+     * The caller's name for the buffer.
+     */
+    void *cookie;
+    /**
+     * Bytes of data: to be written for a read, only read for a delivery.
+     */
+    uint8_t *data;
+    /**
+     * How many.
+     */
+    size_t data_len;
+    /**
+     * Bytes of checksums, or of a packet's header and checksums.
+     */
+    uint8_t *sums;
+    /**
+     * How many.
+     */
+    size_t sums_len;
+    /**
+     * Of a packet.
+     */
+    struct restripe_packet_header header;
+    /**
+     * To be brought back.
+     */
+    struct restripe_source_read *read;
+    /**
+     * To be run and brought back.
+     */
+    struct restripe_job *job;
+    /**
+     * To be sent and brought back.
+     */
+    struct restripe_outgoing_packet *packet;
+    /**
+     * To be used and brought back.
+     */
+    struct restripe_delivery *delivery;
+    /**
+     * What went wrong; stands as long as the reconstruction.
+     */
+    const char *message;
+} restripe_action;
+
+/**
+ * How far a reconstruction has come.
+ */
+typedef struct restripe_progress {
+    /**
+     * Rounds computed.
+     */
+    uint64_t rounds;
+    /**
+     * Reads begun beside slow ones.
+     */
+    uint64_t hedges;
+    /**
+     * Bytes of data that came from sources.
+     */
+    uint64_t read;
+    /**
+     * Bytes of data that targets have acknowledged.
+     */
+    uint64_t acked;
+    /**
+     * Bytes delivered.
+     */
+    uint64_t delivered;
+    /**
+     * Nanoseconds that reads took, added up.
+     */
+    uint64_t reading_ns;
+    /**
+     * Nanoseconds that jobs took, from being given out to coming back, added up.
+     */
+    uint64_t computing_ns;
+    /**
+     * Sources that were given up.
+     */
+    size_t failed_sources;
+    /**
+     * Targets that were given up.
+     */
+    size_t failed_targets;
+    /**
+     * Targets that are rebuilt.
+     */
+    size_t rebuilt_targets;
+} restripe_progress;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Writes a header, with the two lengths before it, to `bytes`, which has room for `capacity`; and
+ * how many bytes that are to `len`: never more than RESTRIPE_PACKET_HEADER_MAX. The packet has
+ * `checksums_len` bytes of checksums.
+ *
+ * RESTRIPE_ERROR_VALUE: an offset or a length that the format does not hold;
+ * RESTRIPE_ERROR_BUFFER_TOO_SMALL: nothing was written to `bytes`.
+ */
+int restripe_packet_header_encode(const struct restripe_packet_header *header,
+                                  uint32_t checksums_len,
+                                  uint8_t *bytes,
+                                  size_t capacity,
+                                  size_t *len);
+
+/**
+ * Writes the header that a message of `len` bytes holds to `header`. The message has not the two
+ * lengths before it, the second of which is its own length.
+ *
+ * RESTRIPE_ERROR_BYTES: it is none.
+ */
+int restripe_packet_header_decode(const uint8_t *message,
+                                  size_t len,
+                                  struct restripe_packet_header *header);
+
+/**
+ * Makes a reader of packets with these checksums (RESTRIPE_CHECKSUM_...), and writes its handle to
+ * `reader`. It is the caller's, to be freed by restripe_packet_reader_free.
+ *
+ * It checks the lengths, not the checksums: for those there is restripe_checksums_verify.
+ *
+ * RESTRIPE_ERROR_VALUE: no such checksums; RESTRIPE_ERROR_KERNEL.
+ */
+int restripe_packet_reader_new(uint32_t checksum_kind,
+                               size_t bytes_per_checksum,
+                               struct restripe_packet_reader **reader);
+
+/**
+ * Writes where the next bytes are to be put to `space`, and for how many there is room to `len`:
+ * 0 while a packet is there, and after an error. Tell how many came by
+ * restripe_packet_reader_advance, before anything else is asked of the reader.
+ */
+int restripe_packet_reader_space(struct restripe_packet_reader *reader,
+                                 uint8_t **space,
+                                 size_t *len);
+
+/**
+ * Takes the first `count` bytes of the room given for received.
+ *
+ * RESTRIPE_ERROR_BYTES: lengths that no packet has or that contradict each other; no packet comes
+ * after that, and the error stays. RESTRIPE_ERROR_COUNT: there was less room.
+ */
+int restripe_packet_reader_advance(struct restripe_packet_reader *reader,
+                                   size_t count);
+
+/**
+ * Copies bytes into the reader, up to the end of the packet at hand, and writes how many to
+ * `taken`: for bytes that are in memory already. Errors as restripe_packet_reader_advance.
+ */
+int restripe_packet_reader_push(struct restripe_packet_reader *reader,
+                                const uint8_t *bytes,
+                                size_t len,
+                                size_t *taken);
+
+/**
+ * Writes the packet at hand to `packet` and 1 to `is_there`; or 0 where not all of it has come.
+ * What it points to stands until restripe_packet_reader_release.
+ */
+int restripe_packet_reader_packet(const struct restripe_packet_reader *reader,
+                                  struct restripe_packet *packet,
+                                  int *is_there);
+
+/**
+ * Lets go of the packet at hand, if there is one; what came after it begins the next. Errors as
+ * restripe_packet_reader_advance, of the next packet.
+ */
+int restripe_packet_reader_release(struct restripe_packet_reader *reader);
+
+/**
+ * Frees a packet reader. Does nothing to NULL.
+ */
+void restripe_packet_reader_free(struct restripe_packet_reader *reader);
+
+/**
+ * Makes a writer of packets of at most `chunks` chunks, and writes its handle to `writer`. It is
+ * the caller's, to be freed by restripe_packet_writer_free.
+ *
+ * RESTRIPE_ERROR_VALUE: no such checksums, no chunk, or more than a packet of 16 MiB holds;
+ * RESTRIPE_ERROR_KERNEL.
+ */
+int restripe_packet_writer_new(uint32_t checksum_kind,
+                               size_t bytes_per_checksum,
+                               size_t chunks,
+                               struct restripe_packet_writer **writer);
+
+/**
+ * Begins a packet of `data_len` bytes of data: writes where its checksums and its data are to be
+ * put to `checksums` and `data`, and how many bytes the former have to `checksums_len`.
+ *
+ * RESTRIPE_ERROR_VALUE: more data than the writer's chunks hold.
+ */
+int restripe_packet_writer_prepare(struct restripe_packet_writer *writer,
+                                   size_t data_len,
+                                   uint8_t **checksums,
+                                   size_t *checksums_len,
+                                   uint8_t **data);
+
+/**
+ * Ends the packet begun with restripe_packet_writer_prepare: writes where it lies, with its header
+ * before it, to `bytes` and its length to `len`. It stands there until the next packet.
+ *
+ * RESTRIPE_ERROR_LENGTH: the packet was begun for another length of data;
+ * RESTRIPE_ERROR_VALUE: an offset or a length that the format does not hold.
+ */
+int restripe_packet_writer_seal(struct restripe_packet_writer *writer,
+                                const struct restripe_packet_header *header,
+                                const uint8_t **bytes,
+                                size_t *len);
+
+/**
+ * Lays out a packet around data in memory, computing its checksums: writes where header and
+ * checksums lie to `head` and their length to `head_len`. The data is to be sent behind them, from
+ * where it is. They stand there until the next packet.
+ *
+ * RESTRIPE_ERROR_VALUE: as restripe_packet_writer_seal, and more data than the writer's chunks
+ * hold. header.data_len must be `data_len`: RESTRIPE_ERROR_LENGTH.
+ */
+int restripe_packet_writer_frame(struct restripe_packet_writer *writer,
+                                 const struct restripe_packet_header *header,
+                                 const uint8_t *data,
+                                 size_t data_len,
+                                 const uint8_t **head,
+                                 size_t *head_len);
+
+/**
+ * Frees a packet writer. Does nothing to NULL.
+ */
+void restripe_packet_writer_free(struct restripe_packet_writer *writer);
+
+/**
+ * Writes the RESTRIPE_META_HEADER_LEN bytes that a .meta file with these checksums begins with to
+ * `bytes`. The checksums of the block's chunks follow.
+ *
+ * RESTRIPE_ERROR_VALUE: no such checksums; RESTRIPE_ERROR_KERNEL.
+ */
+int restripe_meta_header_encode(uint32_t checksum_kind,
+                                size_t bytes_per_checksum,
+                                uint8_t *bytes);
+
+/**
+ * Writes which checksums a .meta file has, of which `len` bytes from its beginning on are at
+ * `bytes`, to `checksum_kind` and `bytes_per_checksum`.
+ *
+ * RESTRIPE_ERROR_BYTES: they are none of a .meta file; RESTRIPE_ERROR_COUNT: fewer than
+ * RESTRIPE_META_HEADER_LEN; RESTRIPE_ERROR_KERNEL.
+ */
+int restripe_meta_header_decode(const uint8_t *bytes,
+                                size_t len,
+                                uint32_t *checksum_kind,
+                                size_t *bytes_per_checksum);
+
+/**
+ * Sends the bytes of a block from `offset` on, `len` of them (UINT64_MAX: up to its end), as
+ * packets, the last one too: whole chunks, so the first byte may lie before `offset`. The block's
+ * data and its .meta file are two regular files; what was sent is written to `sent`.
+ *
+ * To a socket the kernel sends the data, which is then not verified here: the receiver has to.
+ * To anything else it goes through memory, verified. The descriptors stay the caller's and open,
+ * and the files' positions as they are. `options` may be NULL for the usual.
+ *
+ * A program should ignore SIGPIPE: the kernel raises it where the receiver has gone.
+ *
+ * RESTRIPE_ERROR_IO: a file or the receiver failed, or the receiver was too slow;
+ * RESTRIPE_ERROR_BYTES: the .meta file is none of a block of that length;
+ * RESTRIPE_ERROR_CHECKSUM: data does not have its checksum, and its packet was not sent;
+ * RESTRIPE_ERROR_RANGE: the block is not as long; RESTRIPE_ERROR_VALUE: in the options. The
+ * receiver then lacks the last packet, so it knows that it does not have everything.
+ */
+int restripe_send_block(int data,
+                        int meta,
+                        uint64_t offset,
+                        uint64_t len,
+                        int output,
+                        const struct restripe_send_options *options,
+                        struct restripe_sent *sent);
+
+/**
+ * Prepares the reconstruction of the units `targets` from the live units `sources`, in order of
+ * preference, of a striped group; `target_count` 0 stands for every unit that is not live and has
+ * any bytes. Writes its handle to `reconstruction`: the caller's, to be freed by
+ * restripe_reconstruction_free. The codec is not needed any more.
+ *
+ * RESTRIPE_ERROR_TOO_FEW_UNITS, RESTRIPE_ERROR_NOT_RECOVERABLE: the live units do not give the
+ * targets; RESTRIPE_ERROR_UNIT, RESTRIPE_ERROR_DUPLICATE_UNIT: in the lists; RESTRIPE_ERROR_COUNT:
+ * codec and striping differ in their units; RESTRIPE_ERROR_VALUE: in the options, or a code that
+ * cannot do with them.
+ */
+int restripe_reconstruction_new(const restripe_codec *codec,
+                                const restripe_striping *striping,
+                                const size_t *sources,
+                                size_t source_count,
+                                const size_t *targets,
+                                size_t target_count,
+                                const struct restripe_reconstruction_options *options,
+                                uint64_t now,
+                                struct restripe_reconstruction **reconstruction);
+
+/**
+ * Prepares a read of the group's bytes from `group_start` to before `group_end`: of live units
+ * they are read, of lost ones rebuilt. They come with RESTRIPE_ACTION_DELIVER, in order within
+ * each unit. Else as restripe_reconstruction_new.
+ *
+ * Also RESTRIPE_ERROR_RANGE: that is no range of the group.
+ */
+int restripe_reconstruction_new_of_range(const restripe_codec *codec,
+                                         const restripe_striping *striping,
+                                         const size_t *sources,
+                                         size_t source_count,
+                                         uint64_t group_start,
+                                         uint64_t group_end,
+                                         const struct restripe_reconstruction_options *options,
+                                         uint64_t now,
+                                         struct restripe_reconstruction **reconstruction);
+
+/**
+ * Writes what is to be done next to `action`: to be called after restripe_reconstruction_new and
+ * after everything that is told, until it gives RESTRIPE_ACTION_NONE.
+ */
+int restripe_reconstruction_poll(struct restripe_reconstruction *reconstruction,
+                                 struct restripe_action *action);
+
+/**
+ * Writes when restripe_reconstruction_timer is due, if nothing is told before, to `at`:
+ * RESTRIPE_NEVER where there is nothing to wait for. To be asked after the last poll.
+ */
+int restripe_reconstruction_timeout(const struct restripe_reconstruction *reconstruction,
+                                    uint64_t *at);
+
+/**
+ * How many targets there are; 0 for what is no reconstruction.
+ */
+size_t restripe_reconstruction_target_count(const struct restripe_reconstruction *reconstruction);
+
+/**
+ * Writes the unit that target `index`, counted from 0, rebuilds to `unit`.
+ *
+ * RESTRIPE_ERROR_RANGE: there is no such target.
+ */
+int restripe_reconstruction_target_unit(const struct restripe_reconstruction *reconstruction,
+                                        size_t index,
+                                        size_t *unit);
+
+/**
+ * Writes which checksums most sources have, which packets come with, to `checksum_kind` and
+ * `bytes_per_checksum`, once sources were opened: before, `bytes_per_checksum` becomes 0.
+ */
+int restripe_reconstruction_checksum(const struct restripe_reconstruction *reconstruction,
+                                     uint32_t *checksum_kind,
+                                     size_t *bytes_per_checksum);
+
+/**
+ * Writes how far it has come to `progress`; at any time.
+ */
+int restripe_reconstruction_progress(const struct restripe_reconstruction *reconstruction,
+                                     struct restripe_progress *progress);
+
+/**
+ * Gives a lent buffer back, once it is over: writes its cookie to `cookie` and 1 to `is_there`, or
+ * 0 where none is home. When everything that was given out has been brought back, all of them have
+ * come.
+ */
+int restripe_reconstruction_take_buffer(struct restripe_reconstruction *reconstruction,
+                                        void **cookie,
+                                        int *is_there);
+
+/**
+ * 1 when it is over and all that was given out has been brought back, else 0; also 0 for what is
+ * no reconstruction.
+ */
+int restripe_reconstruction_is_idle(const struct restripe_reconstruction *reconstruction);
+
+/**
+ * Frees a reconstruction, over or not; lent buffers are the caller's again, but for those of
+ * reads, jobs, packets and deliveries that are still out: these are to be freed by the functions
+ * that have _discard in their names. Does nothing to NULL.
+ */
+void restripe_reconstruction_free(struct restripe_reconstruction *reconstruction);
+
+/**
+ * A source is open. `checksum_kind` and `bytes_per_checksum` are those of its .meta file;
+ * `len` is its length in bytes, or RESTRIPE_NEVER where that is not known.
+ *
+ * RESTRIPE_ERROR_VALUE: no such checksums.
+ */
+int restripe_reconstruction_opened(struct restripe_reconstruction *reconstruction,
+                                   uint64_t token,
+                                   uint32_t checksum_kind,
+                                   size_t bytes_per_checksum,
+                                   uint64_t len,
+                                   uint64_t now);
+
+/**
+ * A source cannot be opened; `why` is a text for reports, or NULL.
+ */
+int restripe_reconstruction_open_failed(struct restripe_reconstruction *reconstruction,
+                                        uint64_t token,
+                                        const char *why,
+                                        uint64_t now);
+
+/**
+ * Lends a buffer, as RESTRIPE_ACTION_LEND asked for: `len` bytes from `start` on, which nobody
+ * else may use until it is back (restripe_reconstruction_take_buffer). `cookie` is whatever the
+ * caller tells it by.
+ *
+ * RESTRIPE_ERROR_LENGTH: it is shorter than was asked for; RESTRIPE_ERROR_COUNT: more were lent
+ * than were asked for; RESTRIPE_ERROR_OVERLAP: it overlaps one that was lent.
+ */
+int restripe_reconstruction_lend(struct restripe_reconstruction *reconstruction,
+                                 uint8_t *start,
+                                 size_t len,
+                                 void *cookie,
+                                 uint64_t now);
+
+/**
+ * A read has ended: `len` bytes of data came, and the checksums of their chunks; fewer than were
+ * asked for mean that the source ends there. The read is freed.
+ *
+ * RESTRIPE_ERROR_HANDLE: it is another reconstruction's, and stays; RESTRIPE_ERROR_VALUE: more
+ * than was asked for, likewise.
+ */
+int restripe_reconstruction_read_done(struct restripe_reconstruction *reconstruction,
+                                      struct restripe_source_read *read,
+                                      size_t len,
+                                      uint64_t now);
+
+/**
+ * A read failed, and its source is not to be used again; `why` is a text for reports, or NULL. The
+ * read is freed. Errors as restripe_reconstruction_read_done.
+ */
+int restripe_reconstruction_read_failed(struct restripe_reconstruction *reconstruction,
+                                        struct restripe_source_read *read,
+                                        const char *why,
+                                        uint64_t now);
+
+/**
+ * A read was cancelled and has ended; its source is as good as before. The read is freed. Errors
+ * as restripe_reconstruction_read_done.
+ */
+int restripe_reconstruction_read_cancelled(struct restripe_reconstruction *reconstruction,
+                                           struct restripe_source_read *read,
+                                           uint64_t now);
+
+/**
+ * Runs a job: verifies what was read, computes, checks. On any thread, without the reconstruction.
+ * What comes of it, failures too, the reconstruction takes from the job.
+ */
+int restripe_job_run(struct restripe_job *job);
+
+/**
+ * A job was run. It is freed. RESTRIPE_ERROR_HANDLE: it is another reconstruction's, and stays.
+ */
+int restripe_reconstruction_computed(struct restripe_reconstruction *reconstruction,
+                                     struct restripe_job *job,
+                                     uint64_t now);
+
+/**
+ * Writes where part `index`, counted from 0, of a packet's data lies to `data`, and its length to
+ * `len`.
+ *
+ * RESTRIPE_ERROR_RANGE: the packet has no such part.
+ */
+int restripe_outgoing_packet_part(const struct restripe_outgoing_packet *packet,
+                                  size_t index,
+                                  const uint8_t **data,
+                                  size_t *len);
+
+/**
+ * A packet's bytes are no longer needed: they were sent, or never will be. It is freed.
+ * RESTRIPE_ERROR_HANDLE: it is another reconstruction's, and stays.
+ */
+int restripe_reconstruction_sent(struct restripe_reconstruction *reconstruction,
+                                 struct restripe_outgoing_packet *packet,
+                                 uint64_t now);
+
+/**
+ * Delivered bytes are no longer needed. The delivery is freed. RESTRIPE_ERROR_HANDLE: it is
+ * another reconstruction's, and stays.
+ */
+int restripe_reconstruction_delivered(struct restripe_reconstruction *reconstruction,
+                                      struct restripe_delivery *delivery,
+                                      uint64_t now);
+
+/**
+ * A target has acknowledged the packet `seqno`.
+ */
+int restripe_reconstruction_acked(struct restripe_reconstruction *reconstruction,
+                                  size_t target,
+                                  int64_t seqno,
+                                  uint64_t now);
+
+/**
+ * A target cannot be reached, refuses, or reports a failure; `why` is a text for reports, or NULL.
+ */
+int restripe_reconstruction_target_failed(struct restripe_reconstruction *reconstruction,
+                                          size_t target,
+                                          const char *why,
+                                          uint64_t now);
+
+/**
+ * The moment that restripe_reconstruction_timeout named has come.
+ */
+int restripe_reconstruction_timer(struct restripe_reconstruction *reconstruction,
+                                  uint64_t now);
+
+/**
+ * The caller wants no more of it. RESTRIPE_ACTION_DONE follows.
+ */
+int restripe_reconstruction_cancel(struct restripe_reconstruction *reconstruction,
+                                   uint64_t now);
+
+/**
+ * Frees a read that is not to be brought back, its reconstruction being freed. Does nothing to
+ * NULL.
+ */
+void restripe_source_read_discard(struct restripe_source_read *read);
+
+/**
+ * Frees a job that is not to be brought back, its reconstruction being freed. Does nothing to
+ * NULL.
+ */
+void restripe_job_discard(struct restripe_job *job);
+
+/**
+ * Frees a packet that is not to be brought back, its reconstruction being freed. Does nothing to
+ * NULL.
+ */
+void restripe_outgoing_packet_discard(struct restripe_outgoing_packet *packet);
+
+/**
+ * Frees a delivery that is not to be brought back, its reconstruction being freed. Does nothing to
+ * NULL.
+ */
+void restripe_delivery_discard(struct restripe_delivery *delivery);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  // RESTRIPE_UNSTABLE
 
 #endif  /* RESTRIPE_H */

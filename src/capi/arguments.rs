@@ -89,6 +89,52 @@ pub(super) unsafe fn borrow<'a, T: Handle>(handle: *const T) -> Outcome<&'a T> {
     Ok(unsafe { &(*marked).value })
 }
 
+/// What a handle stands for, to be changed.
+///
+/// # Safety
+///
+/// As [`borrow`]; nobody else uses the handle while the result lives.
+pub(super) unsafe fn borrow_mut<'a, T: Handle>(handle: *mut T) -> Outcome<&'a mut T> {
+    // SAFETY: the caller's promise.
+    unsafe { borrow(handle.cast_const()) }?;
+    // SAFETY: a box of `give`, as was just seen, and nobody else uses it.
+    Ok(unsafe { &mut (*handle.cast::<Marked<T>>()).value })
+}
+
+/// Takes what a handle stands for; the handle is freed.
+///
+/// # Safety
+///
+/// As [`free`].
+pub(super) unsafe fn take<T: Handle>(handle: *mut T) -> Outcome<T> {
+    // SAFETY: the caller's promise.
+    unsafe { borrow(handle.cast_const()) }?;
+    let marked = handle.cast::<Marked<T>>();
+    // SAFETY: as in `free`.
+    unsafe {
+        ptr::write_volatile(&raw mut (*marked).mark, FREED);
+        Ok(Box::from_raw(marked).value)
+    }
+}
+
+/// A handle for what is given away inside a struct.
+pub(super) fn handle_of<T: Handle>(value: T) -> *mut T {
+    Box::into_raw(Box::new(Marked { mark: T::MARK, value })).cast()
+}
+
+/// A text; NULL stands for none.
+///
+/// # Safety
+///
+/// `text` is NULL or a C string.
+pub(super) unsafe fn message(text: *const c_char) -> Box<str> {
+    if text.is_null() {
+        return "".into();
+    }
+    // SAFETY: the caller's promise.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into()
+}
+
 // --- Single values.
 
 /// Writes a result.

@@ -34,7 +34,7 @@ fn kind_of(kind: u32) -> Outcome<ChecksumKind> {
     })
 }
 
-fn chunked(kind: u32, bytes_per_checksum: usize) -> Outcome<ChunkedChecksum> {
+pub(super) fn chunked(kind: u32, bytes_per_checksum: usize) -> Outcome<ChunkedChecksum> {
     Ok(ChunkedChecksum::new(kind_of(kind)?, bytes_per_checksum)?)
 }
 

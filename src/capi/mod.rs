@@ -9,7 +9,12 @@ mod arguments;
 mod checksum;
 mod codec;
 mod consistency;
+mod packets;
 mod plan;
+mod reconstruction;
+mod round_events;
+#[cfg(unix)]
+mod sending;
 mod status;
 mod striping;
 mod system;

@@ -60,9 +60,13 @@ pub const RESTRIPE_ERROR_THREADS: c_int = 22;
 /// A defect of restripe itself, which ended in the function called and went no further. Outputs
 /// of that call are of no use.
 pub const RESTRIPE_ERROR_INTERNAL: c_int = 23;
+/// A file or a connection failed.
+pub const RESTRIPE_ERROR_IO: c_int = 24;
+/// A reconstruction failed; the message says why, and what failed with which source and target.
+pub const RESTRIPE_ERROR_RECONSTRUCTION: c_int = 25;
 
 /// What a status says, by number; the number is the index.
-const TEXTS: [&CStr; 24] = [
+const TEXTS: [&CStr; 26] = [
     c"success",
     c"null pointer",
     c"not a handle of this kind, or freed",
@@ -87,6 +91,8 @@ const TEXTS: [&CStr; 24] = [
     c"buffer too small",
     c"threads could not be started",
     c"defect of restripe",
+    c"input or output failed",
+    c"reconstruction failed",
 ];
 
 /// What ends a call other than success.
@@ -108,6 +114,14 @@ pub(super) enum Failure {
     Overlap { what: &'static str, index: usize, other_what: &'static str, other: usize },
     #[error("{what} takes {needed} bytes, the buffer has {got}")]
     TooSmall { what: &'static str, needed: usize, got: usize },
+    #[error(transparent)]
+    Io(#[from] crate::net::Error),
+    #[error("{what} {descriptor}: {source}")]
+    Descriptor { what: &'static str, descriptor: c_int, source: std::io::Error },
+    #[error("{what} has {got} bytes, at least {needed} are needed")]
+    TooShort { what: &'static str, needed: usize, got: usize },
+    #[error("{0} belongs to another reconstruction")]
+    Stranger(&'static str),
     #[error("a pool of {threads} threads: {reason}")]
     Threads { threads: usize, reason: String },
     #[error("a defect of restripe: {0}")]
@@ -119,7 +133,10 @@ impl Failure {
         match self {
             Self::Engine(error) => status_of(error),
             Self::Null(_) | Self::NullEntry { .. } => RESTRIPE_ERROR_NULL,
-            Self::Handle(_) => RESTRIPE_ERROR_HANDLE,
+            Self::Io(error) => status_of_io(error),
+            Self::Descriptor { .. } => RESTRIPE_ERROR_IO,
+            Self::TooShort { .. } => RESTRIPE_ERROR_LENGTH,
+            Self::Handle(_) | Self::Stranger(_) => RESTRIPE_ERROR_HANDLE,
             Self::Value { .. } => RESTRIPE_ERROR_VALUE,
             Self::Length { .. } => RESTRIPE_ERROR_LENGTH,
             Self::Overlap { .. } => RESTRIPE_ERROR_OVERLAP,
@@ -158,6 +175,17 @@ fn status_of(error: &Error) -> c_int {
         | Error::Packet { .. }
         | Error::PacketNumber { .. }
         | Error::PacketOrder { .. } => RESTRIPE_ERROR_BYTES,
+    }
+}
+
+fn status_of_io(error: &crate::net::Error) -> c_int {
+    use crate::net::Error;
+    match error {
+        Error::Invalid(source) => status_of(source),
+        Error::Range { .. } => RESTRIPE_ERROR_RANGE,
+        Error::Corrupt { .. } => RESTRIPE_ERROR_CHECKSUM,
+        Error::Replica { .. } => RESTRIPE_ERROR_BYTES,
+        _ => RESTRIPE_ERROR_IO,
     }
 }
 

@@ -36,7 +36,7 @@ pub struct Striping {
 /// # Safety
 ///
 /// As [`versioned`].
-unsafe fn layout_of(striping: *const Striping) -> Outcome<StripedLayout> {
+pub(super) unsafe fn layout_of(striping: *const Striping) -> Outcome<StripedLayout> {
     // SAFETY: the caller's promise; all its fields are numbers.
     let striping = unsafe { versioned("striping", striping, size_of::<Striping>()) }?;
     let Striping { data_units, parity_units, flags, cell_size, group_len, .. } = striping;

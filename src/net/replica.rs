@@ -37,13 +37,28 @@ impl Replica {
         data_path: &Path,
         meta_path: &Path,
     ) -> Result<Self> {
-        let (data, len) = open(data_path)?;
-        let (meta, meta_len) = open(meta_path)?;
-        let damaged = |source| Error::Replica { path: meta_path.into(), source };
+        let data = (open(data_path)?, data_path.into());
+        let meta = (open(meta_path)?, meta_path.into());
+        Self::from_files(id, generation_stamp, data, meta)
+    }
+
+    /// As [`open`](Self::open), of files that are open: each with the name that errors give it.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn from_files(
+        id: BlockId,
+        generation_stamp: u64,
+        (data, data_path): (File, PathBuf),
+        (meta, meta_path): (File, PathBuf),
+    ) -> Result<Self> {
+        let (len, meta_len) = (len_of(&data, &data_path)?, len_of(&meta, &meta_path)?);
+        let damaged = |source| Error::Replica { path: meta_path.clone(), source };
         let mut bytes = [0; MetaHeader::LEN];
         let there = bytes.len().min(usize::try_from(meta_len).unwrap_or(usize::MAX));
         read_exact_at(&meta, &mut bytes[..there], 0)
-            .map_err(|error| Error::file("read", meta_path, error))?;
+            .map_err(|error| Error::file("read", &meta_path, error))?;
         let header = MetaHeader::decode(&bytes[..there]).map_err(damaged)?;
         let expected = header.meta_len(len).map_err(damaged)?;
         if meta_len != expected {
@@ -60,9 +75,9 @@ impl Replica {
             len,
             header,
             data,
-            data_path: data_path.into(),
+            data_path,
             meta,
-            meta_path: meta_path.into(),
+            meta_path,
             last_sum: None,
         })
     }
@@ -163,15 +178,20 @@ impl Replica {
     }
 }
 
-/// Opens a regular file and says how long it is: opening a pipe would wait for a writer.
-fn open(path: &Path) -> Result<(File, u64)> {
+/// Opens a regular file: opening a pipe would wait for a writer.
+fn open(path: &Path) -> Result<File> {
     let open = || {
-        if !fs::metadata(path)?.is_file() {
-            return Err(io::Error::other("not a regular file"));
-        }
-        let file = File::open(path)?;
-        let len = file.metadata()?.len();
-        Ok((file, len))
+        if fs::metadata(path)?.is_file() { File::open(path) } else { Err(no_file()) }
     };
     open().map_err(|error| Error::file("open", path, error))
+}
+
+/// How long a regular file is.
+fn len_of(file: &File, path: &Path) -> Result<u64> {
+    let metadata = file.metadata().map_err(|error| Error::file("read", path, error))?;
+    if metadata.is_file() { Ok(metadata.len()) } else { Err(Error::file("read", path, no_file())) }
+}
+
+fn no_file() -> io::Error {
+    io::Error::other("not a regular file")
 }

@@ -15,6 +15,12 @@ impl Token {
     pub const fn number(self) -> u64 {
         self.0
     }
+
+    /// The token that a number stands for; one that was never given out names nothing.
+    #[must_use]
+    pub const fn of_number(number: u64) -> Self {
+        Self(number)
+    }
 }
 
 /// What the driver is to do. Sources and targets are named by their places in the lists that

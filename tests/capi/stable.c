@@ -34,7 +34,7 @@ static void says_its_versions(void) {
     CHECK(strcmp(restripe_strerror(RESTRIPE_ERROR_INTERNAL), "defect of restripe") == 0);
     for (int status = 0; status <= RESTRIPE_ERROR_INTERNAL; status++)
         CHECK(strcmp(restripe_strerror(status), "unknown status") != 0);
-    CHECK(strcmp(restripe_strerror(RESTRIPE_ERROR_INTERNAL + 1), "unknown status") == 0);
+    CHECK(strcmp(restripe_strerror(RESTRIPE_ERROR_RECONSTRUCTION + 1), "unknown status") == 0);
     CHECK(strcmp(restripe_strerror(-1), "unknown status") == 0);
 }
 

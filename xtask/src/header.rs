@@ -5,8 +5,23 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The files that declare something for C, in the order in which the header has it.
-const SOURCES: [&str; 7] =
+const STABLE: [&str; 7] =
     ["status", "system", "codec", "plan", "consistency", "checksum", "striping"];
+
+/// Those of what may still change, which stands behind `RESTRIPE_UNSTABLE`.
+const UNSTABLE: [&str; 4] = ["packets", "sending", "reconstruction", "round_events"];
+
+/// What the second part begins with.
+const UNSTABLE_BEGIN: &str = "\
+#ifdef RESTRIPE_UNSTABLE
+/*
+ * What follows may change from one release to the next without a new soname, until it has been
+ * used in earnest: who defines RESTRIPE_UNSTABLE has to be compiled again for each.
+ *
+ * Packet readers, packet writers and reconstructions, and what these give out, are used by one
+ * thread at a time.
+ */
+";
 
 /// Where the header is, in the project's folder.
 const HEADER: &str = "include/restripe.h";
@@ -28,10 +43,26 @@ pub fn header(check: bool) -> Result<(), Box<dyn Error>> {
 
 fn made(root: &Path) -> Result<String, Box<dyn Error>> {
     let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
+    let mut rest = config.clone();
     config.header = Some(fs::read_to_string(root.join("src/capi/header.h"))?.trim_end().into());
     config.after_includes = Some(versions()?);
+    let stable = generated(root, config, &STABLE)?;
+    (rest.include_guard, rest.sys_includes) = (None, Vec::new());
+    let unstable = generated(root, rest, &UNSTABLE)?;
+    let end = stable.rfind("#endif").ok_or("the header has no guard")?;
+    let (stable, guard) = stable.split_at(end);
+    let unstable = unstable.trim();
+    Ok(format!("{stable}{UNSTABLE_BEGIN}\n{unstable}\n\n#endif  // RESTRIPE_UNSTABLE\n\n{guard}"))
+}
+
+/// What some of the sources declare.
+fn generated(
+    root: &Path,
+    config: cbindgen::Config,
+    sources: &[&str],
+) -> Result<String, Box<dyn Error>> {
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for source in SOURCES {
+    for source in sources {
         builder = builder.with_src(root.join(format!("src/capi/{source}.rs")));
     }
     let mut header = Vec::new();
