@@ -9,6 +9,7 @@ use super::arguments::{
 use super::codec::Codec;
 use super::plan::Plan;
 use super::status::{Failure, guard};
+use super::threads;
 use crate::checksum::{ChecksumKind, ChunkedChecksum};
 use crate::{ErasureCode, Error};
 
@@ -221,13 +222,23 @@ pub unsafe extern "C" fn restripe_encode_with_checksums(
             let what = "checksums of parity shard";
             let mut parity_sums = sums_out(what, &checksum, parity_sums, lens, &data, &parity)?;
             check_apart("checksums of data shard", &data_sums, what, &parity_sums)?;
-            Ok(codec.code.encode_with_checksums(
-                &checksum,
-                &data,
-                &mut parity,
-                &mut data_sums,
-                &mut parity_sums,
-            )?)
+            let (parity, data_sums) = (&mut *parity, &mut *data_sums);
+            let (code, parity_sums) = (&codec.code, &mut *parity_sums);
+            match &codec.threads {
+                None => {
+                    code.encode_with_checksums(&checksum, &data, parity, data_sums, parity_sums)?;
+                }
+                Some(pool) => threads::encode_with_checksums(
+                    pool,
+                    code,
+                    &checksum,
+                    &data,
+                    parity,
+                    data_sums,
+                    parity_sums,
+                )?,
+            }
+            Ok(())
         }
     })
 }

@@ -114,8 +114,8 @@ pub struct CodecOptions {
     /// For RESTRIPE_MATRIX_LOCALLY_REPAIRABLE: the number of groups, less than parity_units; else
     /// 0.
     pub local_groups: usize,
-    /// Threads that one call of restripe_encode or restripe_plan_apply may use where shards are so
-    /// large that it pays (from 512 KiB of inputs and outputs together): they are the codec's and
+    /// Threads that one call of restripe_encode, restripe_encode_with_checksums, restripe_verify or
+    /// restripe_plan_apply may use where shards are so large that it pays (from 512 KiB of inputs and outputs together): they are the codec's and
     /// its plans' own, and wait in between. 0 or 1: the calling thread alone.
     pub threads: usize,
 }

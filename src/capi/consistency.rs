@@ -7,6 +7,7 @@ use core::ptr;
 use super::arguments::{self, Handle, borrow, check_count, give, present, write};
 use super::codec::Codec;
 use super::status::{Failure, guard};
+use super::threads;
 use crate::{Consistency, ErasureCode, Error, Location, Verdict};
 
 /// All shards agree. (More wrong shards than there are surplus ones can agree by accident.)
@@ -69,7 +70,11 @@ pub unsafe extern "C" fn restripe_verify(
             let codec = borrow(codec)?;
             check_count("shards", codec.code.total_units(), shard_count)?;
             let shards = present("shard", shards, lens, shard_count, len)?;
-            let answer = match codec.code.verify(&shards)? {
+            let verified = match &codec.threads {
+                None => codec.code.verify(&shards)?,
+                Some(pool) => threads::verify(pool, &codec.code, &shards)?,
+            };
+            let answer = match verified {
                 Consistency::Consistent => RESTRIPE_CONSISTENT,
                 Consistency::Inconsistent => RESTRIPE_INCONSISTENT,
                 Consistency::NothingToCheck => RESTRIPE_NOTHING_TO_CHECK,

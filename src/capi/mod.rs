@@ -18,3 +18,4 @@ mod sending;
 mod status;
 mod striping;
 mod system;
+mod threads;

@@ -32,7 +32,7 @@ static void says_its_versions(void) {
     CHECK(restripe_abi_version() == RESTRIPE_ABI_VERSION);
     CHECK(strcmp(restripe_strerror(RESTRIPE_OK), "success") == 0);
     CHECK(strcmp(restripe_strerror(RESTRIPE_ERROR_INTERNAL), "defect of restripe") == 0);
-    for (int status = 0; status <= RESTRIPE_ERROR_INTERNAL; status++)
+    for (int status = 0; status <= RESTRIPE_ERROR_RECONSTRUCTION; status++)
         CHECK(strcmp(restripe_strerror(status), "unknown status") != 0);
     CHECK(strcmp(restripe_strerror(RESTRIPE_ERROR_RECONSTRUCTION + 1), "unknown status") == 0);
     CHECK(strcmp(restripe_strerror(-1), "unknown status") == 0);
@@ -425,6 +425,43 @@ static void knows_where_bytes_lie(void) {
     EXPECT(RESTRIPE_ERROR_OVERFLOW, restripe_striping_unit_len(&group, 3, &value));
 }
 
+/* `memory` has two data shards and the two parities to be computed; the second data shard ends early,
+ * in the middle of a chunk. */
+static void sums_with_several_threads(const restripe_codec *many, const restripe_codec *one,
+                                      uint8_t *memory, size_t len) {
+    enum { ODD = 700 };
+    const size_t lens[2] = {len, len / 2 + 5};
+    const size_t sums_len = (len + ODD - 1) / ODD * 4;
+    const size_t short_len = (lens[1] + ODD - 1) / ODD * 4;
+    const uint8_t *data[2] = {memory, memory + len};
+    uint8_t *sums = (uint8_t *)malloc(6 * sums_len);
+    CHECK(sums != NULL);
+    const restripe_codec *codecs[2] = {many, one};
+    for (size_t which = 0; which < 2; which++) {
+        uint8_t *parity = memory + (2 + which) * len, *base = sums + which * 3 * sums_len;
+        uint8_t *data_sums[2] = {base, base + sums_len}, *parity_sums = base + 2 * sums_len;
+        OK(restripe_encode_with_checksums(codecs[which], RESTRIPE_CHECKSUM_CRC32C, ODD, data, lens,
+                                          2, &parity, 1, len, data_sums, &parity_sums));
+    }
+    CHECK(memcmp(memory + 2 * len, memory + 3 * len, len) == 0);
+    for (size_t shard = 0; shard < 3; shard++) {
+        size_t at = shard * sums_len;
+        CHECK(memcmp(sums + at, sums + at + 3 * sums_len, shard == 1 ? short_len : sums_len) == 0);
+    }
+    free(sums);
+    const uint8_t *all[3] = {memory, memory + len, memory + 2 * len};
+    const size_t all_lens[3] = {len, lens[1], len};
+    uint32_t consistency = 0;
+    OK(restripe_verify(many, all, all_lens, 3, len, &consistency));
+    CHECK(consistency == RESTRIPE_CONSISTENT);
+    memory[2 * len + len - 1] ^= 1;
+    OK(restripe_verify(many, all, all_lens, 3, len, &consistency));
+    CHECK(consistency == RESTRIPE_INCONSISTENT);
+    /* What was there before is what the caller goes on with. */
+    uint8_t *parity = memory + 2 * len;
+    OK(restripe_encode(one, data, NULL, 2, &parity, 1, len));
+}
+
 static void uses_several_threads(void) {
     enum { LARGE = 1 << 20 };
     restripe_codec_options options;
@@ -442,6 +479,7 @@ static void uses_several_threads(void) {
     OK(restripe_encode(many, data, NULL, 2, &parity, 1, LARGE));
     OK(restripe_encode(one, data, NULL, 2, &expected, 1, LARGE));
     CHECK(memcmp(parity, expected, LARGE) == 0);
+    sums_with_several_threads(many, one, memory, LARGE);
     restripe_plan *plan = NULL;
     size_t available[2] = {1, 2}, wanted = 0;
     OK(restripe_plan_new(many, available, 2, &wanted, 1, &plan));
