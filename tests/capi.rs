@@ -63,8 +63,10 @@ const UNSTABLE: &str = "tests/capi/unstable.c";
 const REBUILD: &str = "ffi/examples/rebuild.c";
 const RECONSTRUCT: &str = "ffi/examples/reconstruct.c";
 
+const CALLS: &str = "tests/capi/calls.c";
+
 /// Every program in C.
-const PROGRAMS: [&str; 5] = [STABLE, BAD_INPUT, UNSTABLE, REBUILD, RECONSTRUCT];
+const PROGRAMS: [&str; 6] = [STABLE, BAD_INPUT, UNSTABLE, CALLS, REBUILD, RECONSTRUCT];
 
 /// Compiles a program against the shared library and runs it.
 fn compile_and_run(source: &str, cpp: bool) {
@@ -124,6 +126,11 @@ fn bad_input_is_an_error_and_never_a_crash() {
 }
 
 #[test]
+fn no_sequence_of_calls_meets_a_defect() {
+    compile_and_run(CALLS, false);
+}
+
+#[test]
 fn the_examples_do_what_they_say() {
     compile_and_run(REBUILD, false);
     compile_and_run(RECONSTRUCT, false);
@@ -139,6 +146,7 @@ fn valgrind_finds_nothing() {
                 .args(["--quiet", "--error-exitcode=9", "--leak-check=full"])
                 .args(["--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"])
                 .arg(compile(source, false, &["-g"]))
+                .env("RESTRIPE_TEST_SCALE", "small")
                 // Which kernel valgrind can run, the CPU that it shows tells.
                 .env_remove("RESTRIPE_KERNEL"),
         );
