@@ -34,8 +34,8 @@ mod generic;
 mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
-mod policy;
 mod pointers;
+mod policy;
 mod program;
 mod scalar;
 mod tables;
@@ -44,8 +44,8 @@ mod vector;
 mod x86;
 
 pub(crate) use matrix::KernelMatrix;
-pub use policy::{MemoryPolicy, NextUse};
 pub use pointers::dot_product_of_pointers;
+pub use policy::{MemoryPolicy, NextUse};
 pub(crate) use program::{Program, Step};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::detected;

@@ -5,7 +5,7 @@ use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use super::matrix::{TILE_OF_INPUTS, TILE_OF_SUMS, cut};
-use super::{KernelId, KernelTable, MAX_COLUMNS, MAX_ROWS};
+use super::{KernelId, KernelTable, MAX_COLUMNS, MAX_ROWS, Manner};
 
 /// Words that one coefficient takes at the most: two tables of 16 bytes.
 const MAX_ENTRY_WORDS: usize = 4;
@@ -69,8 +69,8 @@ pub unsafe fn dot_product_of_pointers(
         return;
     }
     let (columns, rows) = (inputs.len(), outputs.len());
-    let group_len = kernel.0.products.len();
-    if rows <= MAX_ROWS && columns <= group_len {
+    let (most_columns, most_rows) = (kernel.0.most_columns(), kernel.0.most_rows());
+    if rows <= most_rows && columns <= most_columns {
         // Most calls, and the short ones among them.
         // SAFETY: the caller's own promise.
         unsafe {
@@ -79,9 +79,9 @@ pub unsafe fn dot_product_of_pointers(
         return;
     }
     // As in `KernelMatrix`: partial sums stay in the first-level cache, inputs in the second.
-    let tile = if columns > group_len {
+    let tile = if columns > most_columns {
         TILE_OF_SUMS
-    } else if rows > MAX_ROWS {
+    } else if rows > most_rows {
         (TILE_OF_INPUTS / columns).next_multiple_of(TILE_OF_SUMS)
     } else {
         len
@@ -89,8 +89,8 @@ pub unsafe fn dot_product_of_pointers(
     let mut start = 0;
     while start < len {
         let end = len.min(start.saturating_add(tile));
-        for rows in cut(0..rows, MAX_ROWS) {
-            for group in cut(0..columns, group_len) {
+        for rows in cut(0..rows, most_rows) {
+            for group in cut(0..columns, most_columns) {
                 let accumulate = accumulate || group.start > 0;
                 // SAFETY: the caller's promise, for a part of the inputs, outputs and bytes.
                 unsafe {
@@ -152,7 +152,7 @@ unsafe fn pass(
             outputs.as_ptr(),
             range.start,
             range.end,
-            accumulate,
+            Manner { accumulate, ..Manner::default() },
         );
     }
 }
