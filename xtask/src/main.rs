@@ -1,5 +1,7 @@
 //! Chores of the project that need the library itself: `cargo xtask CHORE`.
 
+mod assembly;
+
 use std::env;
 use std::process::ExitCode;
 
@@ -11,6 +13,9 @@ const HELP: &str = "\
 Usage: cargo xtask CHORE
 
 Chores:
+  assembly [FILE]
+           read the loops of the kernels in assembly, compiled for it or in FILE: no vector on the
+           stack, no call
   header [--check]
            write include/restripe.h, or only say whether it is as it should be
   kernels  print the names of the kernels that this CPU can run, best first, one a line
@@ -25,6 +30,8 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
+        ["assembly"] => done(assembly::check(None)),
+        ["assembly", file] => done(assembly::check(Some(file))),
         ["header"] => done(header::header(false)),
         ["header", "--check"] => done(header::header(true)),
         ["help" | "--help" | "-h"] => {
@@ -38,7 +45,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn done(result: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
+fn done<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -18,10 +18,49 @@ fn kernels_prints_names_that_the_library_takes_and_the_best_one_first() {
     assert_eq!(kernels, KernelId::available().collect::<Vec<_>>());
 }
 
+/// One function for every level that the chore looks for, with a loop of these instructions.
+fn assembly(instructions: &str) -> String {
+    ["11avx512_gfni", "6avx512", "9avx2_gfni", "4avx2", "5ssse3"]
+        .map(|level| {
+            format!(
+                "_ZN8restripe6kernel3x86{level}8products17h0E:\n\tpushq\t%rbx\n\tmovdqa\t%xmm1, (%rsp)\n\
+                 .LBB0_1:\n{instructions}\tjne\t.LBB0_1\n\tcallq\tlast\n\tretq\n.Lfunc_end0:\n"
+            )
+        })
+        .concat()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn assembly_finds_what_must_not_stand_in_a_loop() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kernels.s");
+    let run = |instructions: &str| {
+        std::fs::write(&file, assembly(instructions)).unwrap();
+        xtask(&["assembly", file.to_str().unwrap()])
+    };
+    // Outside of the loop both are allowed; in it a pointer may come from the stack.
+    let right = run("\tmovq\t8(%rsp), %rax\n\tpshufb\t%xmm1, %xmm2\n");
+    assert!(right.status.success(), "{right:?}");
+    for (wrong, reason) in [
+        ("\tvmovdqu64\t%zmm0, 64(%rsp)\n", "a vector on the stack"),
+        ("\tpxor\t16(%rsp,%rax), %xmm3\n", "a vector on the stack"),
+        ("\tcallq\t_ZN4core9panickingE\n", "a loop calls"),
+        ("\tje\t.LBB0_2\n.LBB0_2:\n\tcallq\t*%rax\n", "a loop calls"),
+    ] {
+        let output = run(wrong);
+        assert_eq!(output.status.code(), Some(1), "{wrong}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains(reason) && message.contains("11avx512_gfni"), "{message}");
+    }
+    std::fs::write(&file, "main:\n\tretq\n.Lfunc_end0:\n").unwrap();
+    assert_eq!(xtask(&["assembly", file.to_str().unwrap()]).status.code(), Some(1));
+}
+
 #[test]
 fn an_unknown_chore_is_refused_with_the_list_of_chores() {
     let output = xtask(&["sweep"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
-    assert!(String::from_utf8(output.stderr).unwrap().contains("Chores:\n  kernels"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("Chores:\n  assembly"));
 }
