@@ -1,5 +1,6 @@
 //! `restripe info`: what the engine sees of this machine, and what policies cost.
 
+use restripe::kernel::MemoryPolicy;
 use restripe::layout::Policy;
 use restripe::{ErasureCode as _, KernelId, cpu};
 
@@ -13,6 +14,7 @@ use crate::sums::SumKind;
 pub(super) fn run(asked: &Info) -> Result<Done> {
     let info = cpu::info();
     let kernel = KernelId::selected().map_err(Failure::engine("choosing a kernel"))?;
+    let memory = MemoryPolicy::selected().map_err(Failure::engine("choosing how to store"))?;
     let caches = info.caches.iter().map(|cache| CacheReport {
         level: cache.level,
         holds: if cache.holds_data { "data" } else { "instructions" },
@@ -29,6 +31,8 @@ pub(super) fn run(asked: &Info) -> Result<Done> {
         features: info.features,
         kernels: KernelId::available().map(KernelId::name).collect(),
         kernel: kernel.name(),
+        stream_from: memory.stream_from.map(|bytes| bytes as u64),
+        stream_reason: memory.reason,
         policies: asked.policy.map_or(Ok(Vec::new()), |policy| compare(&policy))?,
         kernel_forced: std::env::var_os("RESTRIPE_KERNEL").is_some_and(|name| !name.is_empty()),
         checksums: SumKind::usual()?.method(),

@@ -434,6 +434,11 @@ pub struct InfoReport {
     pub kernel: &'static str,
     /// Whether the environment variable `RESTRIPE_KERNEL` chose it.
     pub kernel_forced: bool,
+    /// Bytes of inputs and outputs together from which on a computation stores past the caches;
+    /// null for never.
+    pub stream_from: Option<u64>,
+    /// What that number rests on.
+    pub stream_reason: &'static str,
     /// What that kernel computes CRCs with.
     pub checksums: &'static str,
     /// Policies compared, where that was asked for.

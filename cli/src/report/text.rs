@@ -353,6 +353,11 @@ fn info(report: &InfoReport) -> Vec<String> {
     lines.push(format!("kernels:   {}", report.kernels.join(" ")));
     let forced = if report.kernel_forced { " (by RESTRIPE_KERNEL)" } else { "" };
     lines.push(format!("chosen:    {}{forced}", styled(GOOD, report.kernel)));
+    let streaming = match report.stream_from {
+        Some(bytes) => format!("past the caches from {} a call on", human(bytes)),
+        None => "never past the caches".to_owned(),
+    };
+    lines.push(format!("stores:    {streaming} ({})", report.stream_reason));
     lines.push(format!("checksums: {}", report.checksums));
     lines
 }
