@@ -1,13 +1,9 @@
 //! Encoding, and changing parity as one data unit changes.
 
 use super::plan::{check_count, check_length};
-use super::shards::{part, part_mut};
+use super::shards::part_mut;
 use super::{ErasureCode, sub_shards};
 use crate::{Error, Result};
-
-/// Bytes of a changing data unit whose difference is formed at a time: it stays in cache until
-/// all parity units have taken it.
-const DELTA: usize = 4096;
 
 /// Checks what [`ErasureCode::encode`] asks of its shards.
 pub(super) fn check<D: AsRef<[u8]>, P: AsMut<[u8]>>(
@@ -62,18 +58,15 @@ pub(super) fn update<P: AsMut<[u8]>>(
     let longest = old.len().max(new.len());
     check_parity(parity, longest)?;
     let plan = code.encode_plan();
-    let mut delta = [0; DELTA];
-    let mut start = 0;
-    while start < longest {
-        let end = longest.min(start + DELTA);
-        let delta = &mut delta[..end - start];
-        delta.fill(0);
-        for change in [part(old, start, end), part(new, start, end)] {
-            delta.iter_mut().zip(change).for_each(|(delta, change)| *delta ^= change);
-        }
-        let outputs = parity.iter_mut().map(|shard| part_mut(shard.as_mut(), start, end));
-        plan.add_input_to(unit, delta, outputs);
-        start = end;
+    // Both are added: what was there goes, what comes is put in its place. Beyond the end of the
+    // shorter only the longer counts.
+    let both = old.len().min(new.len());
+    let outputs = parity.iter_mut().map(|shard| part_mut(shard.as_mut(), 0, both));
+    plan.change_input(unit, &old[..both], &new[..both], outputs);
+    let rest = if old.len() > both { &old[both..] } else { &new[both..] };
+    if !rest.is_empty() {
+        let outputs = parity.iter_mut().map(|shard| part_mut(shard.as_mut(), both, longest));
+        plan.add_input_to(unit, rest, outputs);
     }
     Ok(())
 }

@@ -417,6 +417,17 @@ impl Plan {
         self.program.accumulate_one(index, input, outputs);
     }
 
+    /// Adds what an input that changes contributes, before and after.
+    pub(super) fn change_input<'a>(
+        &self,
+        index: usize,
+        old: &'a [u8],
+        new: &'a [u8],
+        outputs: impl Iterator<Item = &'a mut [u8]>,
+    ) {
+        self.program.change_one(index, old, new, outputs);
+    }
+
     /// [`apply`](Self::apply) or, with `accumulate`, [`apply_accumulate`](Self::apply_accumulate)
     /// over whole shards that the caller iterates; for plans of one step or none.
     pub(super) fn run_dense<'a>(
@@ -432,6 +443,18 @@ impl Plan {
             return;
         }
         self.program.run(inputs, outputs, core::iter::empty(), accumulate);
+    }
+
+    /// [`run_dense`](Self::run_dense) over a part of shards of `whole_len` bytes, of which other
+    /// cores compute the rest.
+    #[cfg(feature = "rayon")]
+    pub(super) fn run_dense_part<'a>(
+        &self,
+        inputs: impl Iterator<Item = &'a [u8]>,
+        outputs: impl Iterator<Item = &'a mut [u8]>,
+        whole_len: usize,
+    ) {
+        self.program.run_part(inputs, outputs, whole_len);
     }
 
     /// The whole plan as one matrix: a row for every output sub-shard, a column for every

@@ -5,7 +5,9 @@ use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use super::policy::{MemoryPolicy, NextUse};
-use super::{DotProduct, KernelId, MAX_COLUMNS, MAX_ROWS, Manner, STREAM_ALIGNMENT};
+use super::{
+    DotProduct, KernelId, MAX_COLUMNS, MAX_ENTRY_WORDS, MAX_ROWS, Manner, STREAM_ALIGNMENT,
+};
 use crate::gf8::Matrix;
 
 /// Bytes of every output that are computed at a time when inputs come in several groups: the
@@ -103,7 +105,7 @@ impl KernelMatrix {
             }
             // SAFETY: the caller's own promise.
             _ => unsafe {
-                self.dot_product(0..self.columns, inputs, outputs, 0..len, accumulate);
+                self.dot_product(0..self.columns, inputs, outputs, 0..len, accumulate, len);
             },
         }
     }
@@ -115,7 +117,8 @@ impl KernelMatrix {
     }
 
     /// Bytes `range` of every output become (or have added) the products with the inputs
-    /// numbered `columns`.
+    /// numbered `columns`. Whether the buffers are too many for the caches is decided by
+    /// `whole_len`, of which other calls may compute the rest.
     ///
     /// # Safety
     ///
@@ -129,11 +132,12 @@ impl KernelMatrix {
         outputs: *const *mut u8,
         range: Range<usize>,
         accumulate: bool,
+        whole_len: usize,
     ) {
         debug_assert!(columns.end <= self.columns && !columns.is_empty());
         let mut manner = Manner { accumulate, ..Manner::default() };
         let mut range = range;
-        if self.is_streamed(columns.len(), range.len()) && !accumulate {
+        if self.is_streamed(columns.len(), whole_len) && !accumulate {
             // SAFETY: the caller's own promise.
             if let Some(head) = unsafe { self.until_aligned(outputs, &range) } {
                 let aligned = range.start + head;
@@ -152,6 +156,37 @@ impl KernelMatrix {
         if manner.streaming {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             super::x86::finish_streaming();
+        }
+    }
+
+    /// Adds the products of two inputs with one and the same column to the outputs.
+    ///
+    /// # Safety
+    ///
+    /// `inputs` points to two pointers and `outputs` to one for each row, all valid for `len` bytes;
+    /// no output overlaps an input or another output. `column` lies within the matrix.
+    pub(super) unsafe fn add_change(
+        &self,
+        column: usize,
+        inputs: *const *const u8,
+        outputs: *const *mut u8,
+        len: usize,
+    ) {
+        let table = self.kernel.0;
+        let words = table.entry_words;
+        let manner = Manner { accumulate: true, ..Manner::default() };
+        for rows in cut(0..self.rows, table.most_rows()) {
+            let first = (rows.start * self.columns + column * rows.len()) * words;
+            let column = &self.entries[first..first + rows.len() * words];
+            let mut twice = [0; 2 * MAX_ROWS * MAX_ENTRY_WORDS];
+            twice[..column.len()].copy_from_slice(column);
+            twice[column.len()..2 * column.len()].copy_from_slice(column);
+            // SAFETY: `kernel` proves the CPU's features; the entries are those of two columns and
+            // of these rows, and the pointers are the caller's promise.
+            unsafe {
+                let outputs = outputs.add(rows.start);
+                table.products[1][rows.len() - 1](twice.as_ptr(), inputs, outputs, 0, len, manner);
+            }
         }
     }
 
@@ -374,7 +409,7 @@ mod tests {
         // SAFETY: every input has `len` bytes, and every output: there are 128 more.
         unsafe {
             let (inputs, outputs) = (inputs.as_ptr(), outputs.as_ptr());
-            matrix.dot_product(0..matrix.columns, inputs, outputs, 0..len, false);
+            matrix.dot_product(0..matrix.columns, inputs, outputs, 0..len, false, len);
         }
         memory.iter().flat_map(|line| line.0).collect()
     }

@@ -19,6 +19,9 @@
 //! instruction `crc32` go beside those that are multiplied.
 //! [`ChunkedChecksum::method`](crate::checksum::ChunkedChecksum::method) tells what runs.
 //!
+//! How kernels treat memory is a [`MemoryPolicy`]. `RESTRIPE_STREAM_FROM` in the environment, a number
+//! of bytes or `never`, overrides from how many bytes a call on it stores its outputs past the caches.
+//!
 //! Best first. Every kernel computes the same bytes, reads and writes no byte outside the
 //! buffers it is given, and takes any length and alignment.
 
@@ -55,6 +58,9 @@ const MAX_COLUMNS: usize = 20;
 
 /// The most outputs that an entry function of any kernel computes in a pass.
 const MAX_ROWS: usize = 6;
+
+/// The most words that a coefficient of any kernel takes.
+const MAX_ENTRY_WORDS: usize = 4;
 
 /// An entry function: see [`generic::dot_product`].
 ///
@@ -267,6 +273,7 @@ mod tests {
         for table in KERNELS {
             assert!(table.name == "scalar" || ELSEWHERE.contains(&table.name));
             assert_eq!(table.entries.len(), 256 * table.entry_words);
+            assert!(table.entry_words <= MAX_ENTRY_WORDS && table.most_columns() >= 2);
             assert_eq!(table.products.len(), table.sums.len());
             assert!((1..=MAX_ROWS).contains(&table.most_rows()));
             assert!(table.products.iter().all(|rows| rows.len() == table.most_rows()));

@@ -200,6 +200,22 @@ impl Program {
         }
     }
 
+    /// Runs a dense program over a part of buffers of `whole_len` bytes: whether they are too many
+    /// for the caches is decided by that.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn run_part<'a>(
+        &self,
+        inputs: impl Iterator<Item = &'a [u8]>,
+        outputs: impl Iterator<Item = &'a mut [u8]>,
+        whole_len: usize,
+    ) {
+        assert!(self.is_dense);
+        let mut buffers = Buffers::<MAX_BUFFERS>::new();
+        buffers.fill(inputs, outputs, core::iter::empty());
+        buffers.whole_len = whole_len;
+        self.run_steps(&mut buffers, false);
+    }
+
     /// Adds the products of one input with its column of coefficients to the outputs; only for
     /// dense programs.
     ///
@@ -216,6 +232,32 @@ impl Program {
         buffers.fill(core::iter::once(input), outputs, core::iter::empty());
         assert_eq!(buffers.count, 1 + self.outputs);
         buffers.dot_product(&self.steps[0].matrix, column..column + 1, true);
+    }
+
+    /// Adds the products of two inputs with the column of one to the outputs: of an input before and
+    /// after a change. All buffers have one length; only for dense programs.
+    ///
+    /// Panics when the program is not dense, has no such input, has another number of outputs, or
+    /// lengths differ.
+    pub(crate) fn change_one<'a>(
+        &self,
+        column: usize,
+        old: &'a [u8],
+        new: &'a [u8],
+        outputs: impl Iterator<Item = &'a mut [u8]>,
+    ) {
+        assert!(self.is_dense && column < self.inputs);
+        let mut buffers = Buffers::<MAX_BUFFERS>::new();
+        buffers.fill([old, new].into_iter(), outputs, core::iter::empty());
+        assert_eq!(buffers.count, 2 + self.outputs);
+        assert_eq!(buffers.shortest, buffers.longest);
+        let inputs = buffers.pointers.as_ptr().cast::<*const u8>();
+        // SAFETY: the column lies within the matrix. All pointers are set, from slices of `longest`
+        // bytes borrowed for 'a; outputs were borrowed mutably, so they overlap nothing.
+        unsafe {
+            let outputs = buffers.pointers.as_ptr().add(2).cast::<*mut u8>();
+            self.steps[0].matrix.add_change(column, inputs, outputs, buffers.longest);
+        }
     }
 
     #[inline]
@@ -248,6 +290,8 @@ struct Buffers<'a, const N: usize> {
     inputs: usize,
     shortest: usize,
     longest: usize,
+    /// The length of the buffers that these are a part of, if they are.
+    whole_len: usize,
     borrowed: PhantomData<&'a mut [u8]>,
 }
 
@@ -261,6 +305,7 @@ impl<'a, const N: usize> Buffers<'a, N> {
             inputs: 0,
             shortest: usize::MAX,
             longest: 0,
+            whole_len: 0,
             borrowed: PhantomData,
         }
     }
@@ -313,7 +358,15 @@ impl<'a, const N: usize> Buffers<'a, N> {
             // mutably, and a step's targets are neither its sources nor twice among themselves.
             unsafe {
                 let outputs = self.pointers.as_ptr().add(self.inputs).cast::<*mut u8>();
-                matrix.dot_product(columns, inputs, outputs, 0..self.longest, accumulate);
+                let whole_len = self.whole_len.max(self.longest);
+                matrix.dot_product(
+                    columns,
+                    inputs,
+                    outputs,
+                    0..self.longest,
+                    accumulate,
+                    whole_len,
+                );
             }
         } else {
             self.dot_product_uneven(matrix, columns, accumulate);
@@ -375,6 +428,7 @@ impl<'a, const N: usize> Buffers<'a, N> {
                             outputs.as_ptr(),
                             piece.clone(),
                             accumulate,
+                            longest_output.max(self.whole_len),
                         );
                     }
                     accumulate = true;
