@@ -10,8 +10,14 @@ use crate::gf8::{Matrix, mul_without_tables};
 use crate::kernel::{KernelMatrix, Program};
 use crate::{Error, Result};
 
-/// Bytes of a shard that are encoded, then checked: they are still in cache at the check.
+/// The most bytes of a shard that are encoded, then checked.
 const TILE: usize = 4096;
+
+/// Bytes of all shards together that are: they are still in the first-level cache at the check.
+const TILE_OF_ALL: usize = 24 << 10;
+
+/// Bytes of a shard below which a tile takes longer to begin than to compute.
+const SMALLEST_TILE: usize = 1024;
 
 pub(super) fn encode_verified<D: AsRef<[u8]>, P: AsMut<[u8]>>(
     code: &impl ErasureCode,
@@ -39,9 +45,11 @@ fn encode_then_check<D: AsRef<[u8]>, P: AsMut<[u8]>>(
     let check = check_program(code, seed)?;
     let len = parity.first_mut().map_or(0, |shard| shard.as_mut().len());
     let mut differences = [0; TILE];
+    let tile = TILE_OF_ALL / (code.total_units() + 1) / 256 * 256;
+    let tile = tile.clamp(SMALLEST_TILE, TILE);
     let mut start = 0;
     while start < len {
-        let end = len.min(start + TILE);
+        let end = len.min(start + tile);
         plan.run_dense(
             data.iter().map(|shard| part(shard.as_ref(), start, end)),
             parity.iter_mut().map(|shard| part_mut(shard.as_mut(), start, end)),

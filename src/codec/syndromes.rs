@@ -12,6 +12,9 @@ use crate::{Error, Result};
 /// are looked at.
 const TILE: usize = 16 * 1024;
 
+/// Bytes that [`verify`] looks at together where shards do not agree.
+const ALIGN: usize = 64;
+
 /// What [`ErasureCode::verify`] found.
 ///
 /// ```
@@ -68,9 +71,9 @@ impl Syndromes {
         Ok(Self { plan })
     }
 
-    /// Calls `look` with every byte range in turn and the syndromes of it, a slice for each
-    /// surplus unit. Ranges are at most `TILE` bytes over all syndromes and do not cross a
-    /// multiple of `align`.
+    /// Calls `look` with byte ranges and the syndromes of each, a slice for each surplus unit.
+    /// Ranges are at most `TILE` bytes over all syndromes and do not cross a multiple of `align`.
+    /// Where `align` is no more than that, ranges in which all agree may be left out.
     pub(super) fn for_each<S: AsRef<[u8]>>(
         &self,
         shards: &[Option<S>],
@@ -82,28 +85,43 @@ impl Syndromes {
         if surplus.is_empty() {
             return;
         }
-        let tile = (TILE / surplus.len()).max(64).min(align);
+        let mut tile = (TILE / surplus.len()).max(64);
+        if align < tile {
+            tile -= tile % align;
+        }
         let mut buffer = vec![0; tile * surplus.len()];
         let shard = |unit: usize| shards[unit].as_ref().map_or(&[][..], AsRef::as_ref);
         let mut start = 0;
         while start < len {
-            let to_boundary = align - start % align;
+            let to_boundary = if align < tile { tile } else { align - start % align };
             let end = len.min(start + tile.min(to_boundary));
             let piece = end - start;
-            buffer.fill(0);
-            for (syndrome, &unit) in buffer.chunks_exact_mut(tile).zip(surplus) {
-                let stored = part(shard(unit), start, end);
-                syndrome[..stored.len()].copy_from_slice(stored);
-            }
             let inputs = self.plan.reads().iter().map(|read| part(shard(read.unit), start, end));
-            let outputs = buffer.chunks_exact_mut(tile).map(|syndrome| &mut syndrome[..piece]);
-            self.plan.run_dense(inputs, outputs, true);
-            let mut syndromes = [&[][..]; super::MAX_UNITS];
-            for (slot, syndrome) in syndromes.iter_mut().zip(buffer.chunks_exact(tile)) {
-                *slot = &syndrome[..piece];
-            }
-            if look(start..end, &syndromes[..surplus.len()]).is_break() {
-                return;
+            let outputs = buffer.chunks_exact_mut(tile).map(|computed| &mut computed[..piece]);
+            self.plan.run_dense(inputs, outputs, false);
+            let stored = |unit: usize| part(shard(unit), start, end);
+            let agree = buffer.chunks_exact(tile).zip(surplus).all(|(computed, &unit)| {
+                let (there, missing) = computed[..piece].split_at(stored(unit).len());
+                there == stored(unit) && is_zero(missing)
+            });
+            if !agree || align > tile {
+                for (computed, &unit) in buffer.chunks_exact_mut(tile).zip(surplus) {
+                    let pairs = computed.iter_mut().zip(stored(unit));
+                    pairs.for_each(|(computed, stored)| *computed ^= stored);
+                }
+                let mut first = 0;
+                while first < piece {
+                    let last = piece.min(first + (align - (start + first) % align));
+                    let mut syndromes = [&[][..]; super::MAX_UNITS];
+                    for (slot, syndrome) in syndromes.iter_mut().zip(buffer.chunks_exact(tile)) {
+                        *slot = &syndrome[first..last];
+                    }
+                    let range = start + first..start + last;
+                    if look(range, &syndromes[..surplus.len()]).is_break() {
+                        return;
+                    }
+                    first = last;
+                }
             }
             start = end;
         }
@@ -127,7 +145,7 @@ pub(super) fn verify<S: AsRef<[u8]>>(
         return Ok(Consistency::NothingToCheck);
     }
     let mut consistency = Consistency::Consistent;
-    syndromes.for_each(shards, usize::MAX, |_, syndromes| {
+    syndromes.for_each(shards, ALIGN, |_, syndromes| {
         if syndromes.iter().all(|syndrome| is_zero(syndrome)) {
             return ControlFlow::Continue(());
         }
