@@ -13,6 +13,7 @@
 
 mod bounds;
 mod buffers;
+mod others;
 mod turns;
 
 use std::cell::RefCell;
@@ -41,6 +42,8 @@ Parts (all codes and shard lengths, unless --code K,M and --len BYTES name some)
   unaligned  the same, with shards one byte past a cache line
   decode   rebuilding one data unit and m of them, with a kept plan
   plans    nanoseconds to rebuild m data units with a kept plan, a cached one, and a cold one
+  cores    encoding on all cores beside encoding on one; no ISA-L
+  others   what else computes, beside encoding; WideReedSolomon beside reed-solomon-simd
   levels   encoding on every kernel beside ISA-L's function for it, 4 KiB and 64 KiB
   wide     encoding by codes of 70 to 255 units
 Options:
@@ -66,7 +69,8 @@ fn options() -> Option<Options> {
                 let (k, m) = code.split_once(',')?;
                 options.codes.push((k.parse().ok()?, m.parse().ok()?));
             }
-            "encode" | "uneven" | "unaligned" | "decode" | "plans" | "levels" | "wide" => {
+            "encode" | "uneven" | "unaligned" | "decode" | "plans" | "cores" | "others"
+            | "levels" | "wide" => {
                 options.parts.push(argument);
             }
             _ => return None,
@@ -113,6 +117,16 @@ fn main() {
                 decode(&report, "decode of 1", k, m, 1, len, kernel);
                 decode(&report, "decode of m", k, m, m.min(k), len, kernel);
             }),
+            "cores" => {
+                let sizes =
+                    [4, 16, 32, 64, 128, 512, 1024, 16 << 10].map(|kibibytes| kibibytes << 10);
+                each(&chosen(&[(6, 3), (10, 4)]), &lens(&sizes), others::cores);
+            }
+            "others" => {
+                let codes = [(6, 3), (10, 4), (50, 20)];
+                each(&chosen(&codes), &lens(&[64 << 10, 1 << 20]), others::beside_encoding);
+                others::wide();
+            }
             "plans" => each(&chosen(&CODES), &lens(&[512, 4 << 10]), plans),
             "levels" => each(&chosen(&CODES), &lens(&[4 << 10, 64 << 10]), |k, m, len| {
                 for kernel in KernelId::available().filter(|kernel| kernel.name() != "scalar") {
