@@ -168,6 +168,38 @@ const MUTANTS: &[Mutant] = &[
         )],
     },
     Mutant {
+        does: "lets a target wait without a word",
+        edits: &[(
+            "target.rs",
+            "        let last = self.last_packet_at.filter(|_| waits)?;",
+            "        let last = self.last_packet_at.filter(|_| waits && self.len == 0)?;",
+        )],
+    },
+    Mutant {
+        does: "does not compare extra sources of codes with sub-shards",
+        edits: &[("job.rs", "return self.name_liars(&shards).map(Some);", "return Ok(None);")],
+    },
+    Mutant {
+        does: "names liars where others could be it",
+        edits: &[("job.rs", "holds_up_to: surplus - 1 }", "holds_up_to: surplus }")],
+    },
+    Mutant {
+        does: "reads each part of a cell by itself for a range of several",
+        edits: &[(
+            "goal.rs",
+            "            if !rows.is_empty() {\n",
+            "            while rows.len() > 1 {\n                let row = rows.remove(0);\n                parts.push(Part { range: start..end, rows: [row].into() });\n            }\n            if !rows.is_empty() {\n",
+        )],
+    },
+    Mutant {
+        does: "keeps sources of a search that was made for other ones",
+        edits: &[(
+            "choosing.rs",
+            "if (&searched.costs, &searched.missing) != (&costs, &missing) {",
+            "if searched.costs.is_empty() {",
+        )],
+    },
+    Mutant {
         does: "forgets the buffer of a read that was cancelled",
         edits: &[(
             "reading.rs",

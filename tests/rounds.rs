@@ -98,7 +98,7 @@ fn a_source_with_other_checksums_than_most_is_refused() {
     scenario.sources.push(scenario.sources[4].clone());
     let report = simulator::run(&scenario);
     let failure = report.failure();
-    assert!(matches!(failure.cause, Cause::TooFewSources { offset: 0, required: 6 }));
+    assert!(matches!(failure.cause, Cause::TooFewSources { offset: 0, required: Some(6) }));
     let others: Vec<usize> = failure
         .sources
         .iter()
@@ -226,7 +226,7 @@ fn with_no_source_left_it_fails_and_says_what_happened_to_each() {
     scenario.sources[3].fault = Some((2, ReadFault::Fails));
     let report = simulator::run(&scenario);
     let failure = report.failure();
-    assert_eq!(failure.cause, Cause::TooFewSources { offset: 2048, required: 6 });
+    assert_eq!(failure.cause, Cause::TooFewSources { offset: 2048, required: Some(6) });
     let text = failure.to_string();
     for part in
         ["from 2048 on", "source 0 cannot be opened: no such block", "source 3 cannot be read"]
@@ -342,6 +342,26 @@ fn a_target_counts_as_rebuilt_only_when_all_acknowledgements_came() {
     assert!(!first.is_rebuilt && second.is_rebuilt);
     assert_eq!((first.acked, first.sent), (4 * CELL, 4 * CELL));
     assert!(matches!(first.failure, Some(Reason::TimedOut { .. })));
+}
+
+#[test]
+fn a_target_that_waits_for_slow_sources_hears_that_more_will_come() {
+    let mut scenario = six_and_three(&[0]);
+    scenario.config.packet_len = 600;
+    scenario.config.hedging = Hedging::Never;
+    scenario.sources.iter_mut().for_each(|source| source.latency = (ms(200), ms(200)));
+    assert_eq!(rebuilt(&scenario).heartbeats, 0);
+    scenario.config.heartbeat_after = ms(60);
+    let report = rebuilt(&scenario);
+    // Between any two of the rounds: their packets come 200 ms after each other.
+    let gaps = report.progress().rounds as usize - 1;
+    assert!((2 * gaps..=3 * gaps).contains(&report.heartbeats), "{}", report.heartbeats);
+    // They are acknowledged like anything else: a target that is gone is noticed meanwhile.
+    scenario.config.ack_timeout = ms(50);
+    scenario.behaviours[0].fault = Some((2, TargetFault::LosesAcks));
+    let report = simulator::run(&scenario);
+    assert_eq!(report.failure().cause, Cause::NoTargets);
+    assert!(report.ended_at < ms(450), "{:?}", report.ended_at);
 }
 
 #[test]

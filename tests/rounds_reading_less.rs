@@ -5,11 +5,11 @@ mod oracle;
 mod simulator;
 
 use restripe::checksum::{ChecksumKind, ChunkedChecksum};
-use restripe::layout::{ContiguousLayout, StripedLayout};
+use restripe::layout::{ContiguousLayout, Layout, StripedLayout};
 use restripe::round::{Cause, Hedging, Reason};
 use restripe::{ErasureCode, Error, Hitchhiker, LocallyRepairable};
 use simulator::groups::{CELL, machine, ms, reason, rebuilt, striped};
-use simulator::scenario::{AnyLayout, ReadFault, Scenario, local_code};
+use simulator::scenario::{AnyLayout, Content, Open, ReadFault, Scenario, local_code};
 use simulator::verdict::Report;
 
 #[test]
@@ -145,4 +145,126 @@ fn a_source_of_a_local_group_that_fails_or_is_slow_takes_another_plan() {
     let report = rebuilt(&scenario);
     let (hedges, rounds) = (report.progress().hedges, report.progress().rounds);
     assert!((1..rounds / 2).contains(&hedges), "{hedges} hedges in {rounds} rounds");
+}
+
+/// Fewest rows beside the wanted ones that are there with which all of those are known: tried by all
+/// sets, the smaller ones first. A row is a unit, or half of each of its cells.
+fn fewest_rows(code: &dyn ErasureCode, free: &[usize], live: &[usize], wanted: &[usize]) -> usize {
+    let given: Vec<usize> = wanted.iter().copied().filter(|row| live.contains(row)).collect();
+    let others: Vec<usize> = live.iter().copied().filter(|row| !given.contains(row)).collect();
+    let is_enough = |set: u32| {
+        let chosen = others.iter().enumerate().filter(|(place, _)| set >> place & 1 == 1);
+        let mut rows: Vec<usize> = free.iter().chain(&given).copied().collect();
+        rows.extend(chosen.map(|(_, row)| *row));
+        rows.sort_unstable();
+        let known = code.determined_by(&rows).unwrap();
+        wanted.iter().all(|row| known.contains(row))
+    };
+    let sets = (0..1 << others.len()).filter(|&set: &u32| is_enough(set));
+    given.len() + sets.map(u32::count_ones).min().unwrap() as usize
+}
+
+#[test]
+fn a_degraded_read_reads_the_least_that_gives_back_its_bytes() {
+    const CHUNK: u64 = 64;
+    let cases: [(Box<dyn ErasureCode>, AnyLayout); 3] = [
+        (
+            Box::new(Hitchhiker::new(4, 2).unwrap()),
+            // The last stripe has one and a half cells.
+            AnyLayout::Striped(
+                StripedLayout::new(4, 2, 256, 1024 + 384).unwrap().with_whole_parity_cells(),
+            ),
+        ),
+        (
+            Box::new(LocallyRepairable::new(4, 2, 1).unwrap()),
+            AnyLayout::Striped(StripedLayout::new(4, 3, 256, 1024 + 320).unwrap()),
+        ),
+        (
+            Box::new(restripe::ReedSolomon::new(3, 2).unwrap()),
+            AnyLayout::Striped(StripedLayout::new(3, 2, 256, 768 + 320).unwrap()),
+        ),
+    ];
+    let mut degraded = 0;
+    for (code, layout) in cases {
+        let code: std::sync::Arc<dyn ErasureCode> = code.into();
+        let subs = code.sub_shards();
+        let rows_code = code.over_sub_shards().unwrap_or_else(|| code.clone());
+        let (k, units) = (code.data_units(), code.total_units());
+        let part = 256 / subs as u64;
+        for lost in [vec![0], vec![1], vec![k - 1], vec![k], vec![0, 1], vec![1, k]] {
+            let live: Vec<usize> = (0..units).filter(|unit| !lost.contains(unit)).collect();
+            if code.plan(&live, &lost).is_err() {
+                continue;
+            }
+            for range in [0..64, 64..128, 128..256, 64..192, 320..384, 0..512, 192..576, 1024..1088]
+            {
+                let mut scenario =
+                    Scenario::new(std::sync::Arc::clone(&code), layout.clone(), &lost, 9);
+                scenario.checksum =
+                    ChunkedChecksum::new(ChecksumKind::Crc32c, CHUNK as usize).unwrap();
+                let end = scenario.layout.group_len().min(range.end);
+                scenario.range = Some(range.start.min(end)..end);
+                let report = simulator::run(&scenario);
+                report.progress();
+                let mut expected = 0;
+                for at in (0..512).step_by(CHUNK as usize).filter(|at| at % 256 < part) {
+                    let wants = |row: &usize| {
+                        let start = at + (row % subs) as u64 * part;
+                        scenario.ranges().iter().any(|range| {
+                            range.units.contains(&(row / subs)) && range.unit_range.contains(&start)
+                        })
+                    };
+                    let wanted: Vec<usize> = (0..k * subs).filter(wants).collect();
+                    let is_zero = |row: &usize| {
+                        let start = at + (row % subs) as u64 * part;
+                        scenario.layout.unit_len(row / subs) <= start
+                    };
+                    let (free, rest): (Vec<usize>, Vec<usize>) =
+                        (0..units * subs).partition(|row| is_zero(row));
+                    let is_live = |row: &usize| live.contains(&(row / subs));
+                    let rest: Vec<usize> = rest.into_iter().filter(is_live).collect();
+                    if !wanted.is_empty() {
+                        degraded += usize::from(!wanted.iter().all(is_live));
+                        let rows = fewest_rows(&*rows_code, &free, &rest, &wanted);
+                        expected += rows as u64 * CHUNK;
+                    }
+                }
+                let what = format!("{code:?} without {lost:?}: {range:?}");
+                assert_eq!(report.bytes_read, expected, "{what}");
+            }
+        }
+    }
+    assert!(degraded > 50, "{degraded}");
+}
+
+#[test]
+fn a_liar_in_a_code_with_halves_is_noticed_and_with_enough_others_named() {
+    let group = |lost: &[usize]| {
+        let layout = StripedLayout::new(6, 3, 2048, 3 * 6 * 2048).unwrap();
+        let layout = AnyLayout::Striped(layout.with_whole_parity_cells());
+        let mut scenario = Scenario::new(Hitchhiker::new(6, 3).unwrap(), layout, lost, 9);
+        scenario.config.extra_sources = 1;
+        // One byte in the first half of the second cell, two in the other.
+        scenario.sources[3].content = Content::Lying(vec![(2100, 7), (3100, 1), (4000, 9)]);
+        scenario
+    };
+    let report = rebuilt(&group(&[1]));
+    assert!(matches!(reason(&report, 3), Some(Reason::Lies { offset: 2048, .. })));
+    let report = simulator::run(&group(&[1, 7]));
+    assert!(matches!(report.failure().cause, Cause::Contradiction { offset: 2048, .. }));
+}
+
+#[test]
+fn how_many_are_required_is_said_only_where_it_is_a_number() {
+    for (code, m, required) in [
+        (Box::new(LocallyRepairable::new(6, 2, 2).unwrap()) as Box<dyn ErasureCode>, 4, None),
+        (Box::new(restripe::ReedSolomon::new(6, 4).unwrap()), 4, Some(6)),
+    ] {
+        let mut scenario = Scenario::new(code, striped(6, m, 6 * CELL), &[0, 6], 9);
+        scenario.sources.iter_mut().take(4).for_each(|source| source.open = Open::Fails(ms(1)));
+        let report = simulator::run(&scenario);
+        assert_eq!(report.failure().cause, Cause::TooFewSources { offset: 0, required });
+        let says = report.failure().to_string();
+        assert_eq!(says.contains("6 are required"), required.is_some(), "{says}");
+    }
 }

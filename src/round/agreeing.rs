@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::buffer::{Buffer, Division};
+use super::goal::Goal;
 use super::machine::Agreed;
 use super::reading::MAX_ROUNDS;
 use super::source::{self, State};
@@ -80,21 +81,25 @@ impl<B: Buffer> Reconstruction<B> {
         }
         let longest = self.longest_round(chunk).div_ceil(chunk as u64);
         let longest = usize::try_from(longest).unwrap_or(usize::MAX);
-        let chunks = match self.rows.round_len() {
-            None => (self.config.buffer_len / chunk).min(fitting).min(longest).max(1),
-            Some(part) if !part.is_multiple_of(chunk as u64) => {
-                let source = Error::Invalid {
-                    what: "bytes per checksum",
-                    got: alloc::format!("{chunk}").into(),
-                    expected: "a divisor of the parts that the code divides cells into",
-                };
-                return Err(Cause::Computing { offset: 0, source });
-            }
-            Some(_) if longest > fitting => {
-                let needed = longest.saturating_mul(chunk + sum_size).saturating_mul(buffers);
-                return Err(Cause::Memory { needed, allowed });
-            }
-            Some(_) => longest,
+        let part = self.rows.round_len();
+        if part.is_some_and(|part| !part.is_multiple_of(chunk as u64)) {
+            let source = Error::Invalid {
+                what: "bytes per checksum",
+                got: alloc::format!("{chunk}").into(),
+                expected: "a divisor of the parts that the code divides cells into",
+            };
+            return Err(Cause::Computing { offset: 0, source });
+        }
+        // Targets get their bytes in order: all of a part of a cell, then all of the next one.
+        let is_whole_part = part.is_some() && matches!(self.goal, Goal::Targets(_));
+        if is_whole_part && longest > fitting {
+            let needed = longest.saturating_mul(chunk + sum_size).saturating_mul(buffers);
+            return Err(Cause::Memory { needed, allowed });
+        }
+        let chunks = if is_whole_part {
+            longest
+        } else {
+            (self.config.buffer_len / chunk).min(fitting).min(longest).max(1)
         };
         let round_len = chunks * chunk;
         Ok(Agreed {

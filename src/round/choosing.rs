@@ -8,11 +8,21 @@ use super::buffer::Buffer;
 use super::goal::Span;
 use super::stage::{Ask, Round};
 use super::{Cause, Reconstruction};
-use crate::{MAX_UNITS, Read, ReadCost};
+use crate::{MAX_UNITS, ReadCost};
 
 /// A row (of most codes: a unit) that a round could have, and the source to be asked for it; none
 /// where it is known to be zero, was read already, or somebody is at it.
 pub(super) type Candidate = (usize, Option<usize>);
+
+/// A search for the cheapest sources, kept because most rounds ask the same as the one before.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    /// What each row costs; `None` where it is not to be had.
+    costs: Vec<Option<u64>>,
+    missing: Vec<usize>,
+    /// The rows that are read, where these give back what is missing.
+    found: Option<Vec<usize>>,
+}
 
 impl<B: Buffer> Reconstruction<B> {
     /// Which of the candidates, in order of preference, are to be read, by their places; `None`
@@ -20,22 +30,53 @@ impl<B: Buffer> Reconstruction<B> {
     ///
     /// Where they are themselves all that is wanted, those; otherwise of an MDS code the first
     /// ones, of others those that cost least beside what the round has.
-    fn needed(&self, candidates: &[Candidate], span: &Span, extra: usize) -> Option<Vec<usize>> {
+    fn needed(
+        &self,
+        candidates: &[Candidate],
+        span: &Span,
+        extra: usize,
+        searched: &mut Search,
+    ) -> Option<Vec<usize>> {
         let wanted = self.wanted(span);
         let place = |unit: &usize| candidates.iter().position(|(other, _)| other == unit);
         let direct: Vec<usize> = wanted.iter().filter_map(place).collect();
         if extra == 0 && direct.len() == wanted.len() {
             return Some(direct);
         }
-        if self.code.mds().is_known() {
-            let count = self.code.data_units() + extra;
-            return (candidates.len() >= count).then(|| (0..count).collect());
+        if self.counts_units(extra) {
+            return self.first_units(candidates, self.layout.data_units() + extra);
         }
-        let mut places = self.cheapest(candidates, &wanted, &direct)?;
+        let mut places = self.cheapest(candidates, &wanted, &direct, searched)?;
         places.extend(direct);
         places.sort_unstable();
         places.dedup();
         Some(places)
+    }
+
+    /// Whether sources are enough by their number. Of an MDS code with sub-shards all rows of a
+    /// source are read only to compare it with others.
+    fn counts_units(&self, extra: usize) -> bool {
+        self.is_mds && (self.rows.subs == 1 || extra > 0)
+    }
+
+    /// The candidates that are all rows of the first so many units.
+    fn first_units(&self, candidates: &[Candidate], count: usize) -> Option<Vec<usize>> {
+        if self.rows.subs == 1 {
+            return (candidates.len() >= count).then(|| (0..count).collect());
+        }
+        let mut units: Vec<usize> = Vec::new();
+        for &(row, _) in candidates {
+            let unit = self.rows.unit(row);
+            let is_there = |row| candidates.iter().any(|&(other, _)| other == row);
+            if units.len() < count
+                && !units.contains(&unit)
+                && self.rows.of_unit(unit).all(is_there)
+            {
+                units.push(unit);
+            }
+        }
+        let is_of_these = |&place: &usize| units.contains(&self.rows.unit(candidates[place].0));
+        (units.len() == count).then(|| (0..candidates.len()).filter(is_of_these).collect())
     }
 
     /// The candidates that give back the units wanted, and of which the fewest have to be asked
@@ -48,25 +89,32 @@ impl<B: Buffer> Reconstruction<B> {
         candidates: &[Candidate],
         wanted: &[usize],
         direct: &[usize],
+        searched: &mut Search,
     ) -> Option<Vec<usize>> {
-        let mut costs = vec![0; self.code.total_units()];
-        let (mut units, mut free) = (Vec::new(), Vec::new());
+        let mut costs = vec![None; self.code.total_units()];
+        let mut free = Vec::new();
         for (place, &(unit, source)) in candidates.iter().enumerate() {
-            units.push(unit);
-            match source.filter(|_| !direct.contains(&place)) {
-                Some(source) => costs[unit] = 1 + self.sources[source].read.cancelled,
-                None => free.push(unit),
+            let source = source.filter(|_| !direct.contains(&place));
+            costs[unit] = Some(source.map_or(0, |one| 1 + self.sources[one].read.cancelled));
+            if source.is_none() {
+                free.push(unit);
             }
         }
         if self.determines(&free, wanted) {
             // What is here or on its way is enough: no need to search.
             return Some(Vec::new());
         }
-        let missing: Vec<usize> =
-            wanted.iter().copied().filter(|unit| !units.contains(unit)).collect();
-        let plan = self.code.cheapest_plan(&units, &missing, ReadCost::Sources(&costs)).ok()?;
-        let place = |read: &Read| units.iter().position(|&unit| unit == read.unit);
-        Some(plan.reads().iter().filter_map(place).collect())
+        let is_missing = |unit: &usize| costs[*unit].is_none();
+        let missing: Vec<usize> = wanted.iter().copied().filter(is_missing).collect();
+        if (&searched.costs, &searched.missing) != (&costs, &missing) {
+            let units: Vec<usize> = candidates.iter().map(|&(unit, _)| unit).collect();
+            let known: Vec<u64> = costs.iter().map(|cost| cost.unwrap_or(0)).collect();
+            let plan = self.code.cheapest_plan(&units, &missing, ReadCost::Sources(&known)).ok();
+            let found = plan.map(|plan| plan.reads().iter().map(|read| read.unit).collect());
+            *searched = Search { costs, missing, found };
+        }
+        let place = |row: &usize| candidates.iter().position(|(unit, _)| unit == row);
+        Some(searched.found.as_ref()?.iter().filter_map(place).collect())
     }
 
     /// Whether some units of a code of any kind give back all that is wanted.
@@ -77,14 +125,19 @@ impl<B: Buffer> Reconstruction<B> {
 
     /// Whether these units give back what is wanted.
     pub(super) fn is_enough(&self, units: &[usize], span: &Span, extra: usize) -> bool {
-        if !self.code.mds().is_known() {
+        if !self.counts_units(extra) {
             return self.determines(units, &self.wanted(span));
         }
+        let is_there = |row: usize| units.contains(&row);
+        let is_whole = |unit: &usize| self.rows.of_unit(*unit).all(is_there);
+        let count = if self.rows.subs == 1 {
+            units.len()
+        } else {
+            (0..self.code.total_units() / self.rows.subs).filter(is_whole).count()
+        };
         // The second is the usual case of a range that is read: the units are there themselves.
-        units.len() >= self.code.data_units() + extra
-            || (extra == 0
-                && !span.units.is_empty()
-                && span.units.clone().all(|unit| units.contains(&unit)))
+        count >= self.layout.data_units() + extra
+            || (extra == 0 && !span.rows.is_empty() && span.rows.iter().copied().all(is_there))
     }
 
     pub(super) fn extra(&self, round: &Round<B>) -> usize {
@@ -111,6 +164,7 @@ impl<B: Buffer> Reconstruction<B> {
                 let round = &self.rounds[index];
                 let (offset, len) = (round.span.offset, round.span.len);
                 let required = self.layout.required_units(round.span.start()) + self.extra(round);
+                let required = self.is_mds.then_some(required);
                 self.fail(if round.further > 0 {
                     Cause::Contradiction { offset, len }
                 } else {
@@ -128,9 +182,13 @@ impl<B: Buffer> Reconstruction<B> {
         let prompt = self.list_candidates(index, &mut candidates);
         let round = &self.rounds[index];
         let extra = self.extra(round);
+        let mut searched = core::mem::take(&mut self.searched);
+        let round = &self.rounds[index];
         let needed = self
-            .needed(&candidates[..prompt], &round.span, extra)
-            .or_else(|| self.needed(&candidates, &round.span, extra));
+            .needed(&candidates[..prompt], &round.span, extra, &mut searched)
+            .or_else(|| self.needed(&candidates, &round.span, extra, &mut searched));
+        self.searched = searched;
+        let round = &self.rounds[index];
         let ask = |(row, source): Candidate| source.map(|source| Ask { source, row });
         let mut chosen: Option<Vec<Ask>> = needed
             .map(|places| places.iter().filter_map(|&place| ask(candidates[place])).collect());
@@ -163,7 +221,10 @@ impl<B: Buffer> Reconstruction<B> {
             let is_at_hand = self.sources[*source].is_idle() || round.asks(*source);
             is_at_hand && !round.slow.contains(source)
         };
-        let is_wanted = |&source: &usize| round.span.units.contains(&self.sources[source].unit);
+        let is_wanted = |&source: &usize| {
+            let unit = self.sources[source].unit;
+            round.span.rows.iter().any(|&row| self.rows.unit(row) == unit)
+        };
         for wanted in [true, false] {
             let mut choose = |source: usize| {
                 if is_free(&source) && is_wanted(&source) == wanted {

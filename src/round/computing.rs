@@ -44,6 +44,7 @@ impl<B: Buffer> Reconstruction<B> {
         let spare = core::mem::take(&mut self.spare.inputs);
         let job = Job {
             code: Arc::clone(&self.code),
+            rows: self.rows,
             plan,
             checksum: agreed.checksum,
             division: agreed.division,
@@ -70,7 +71,7 @@ impl<B: Buffer> Reconstruction<B> {
                 needing.peek().is_some() && needing.all(|target| target.held <= most)
             }
             Goal::Ranges(ranges) => {
-                ranges.held + span.units.len() <= MAX_DELIVERED * ranges.widest()
+                ranges.held + span.rows.len() <= MAX_DELIVERED * ranges.widest()
             }
         }
     }
@@ -97,10 +98,10 @@ impl<B: Buffer> Reconstruction<B> {
                 outputs.push(Output { target: index, len, wanted, buffer });
             }
         }
-        if !span.units.is_empty() {
-            for &unit in plan.plan().outputs() {
+        if !span.rows.is_empty() {
+            for &row in plan.plan().outputs() {
                 let Some(buffer) = self.pool.pop() else { break };
-                outputs.push(Output { target: unit, len, wanted: 0, buffer });
+                outputs.push(Output { target: row, len, wanted: 0, buffer });
             }
         }
         outputs
@@ -130,7 +131,7 @@ impl<B: Buffer> Reconstruction<B> {
         self.totals.computing += now.saturating_sub(since);
         let found = core::mem::replace(&mut job.found, Found::Nothing);
         let is_rebuilt = matches!(found, Found::Rebuilt) && !self.is_over;
-        if is_rebuilt && !job.span.units.is_empty() {
+        if is_rebuilt && !job.span.rows.is_empty() {
             self.deliver(&mut job);
         }
         let mut outputs = core::mem::take(&mut job.outputs);
@@ -172,9 +173,9 @@ impl<B: Buffer> Reconstruction<B> {
     fn deliver(&mut self, job: &mut Job<B>) {
         let Goal::Ranges(ranges) = &mut self.goal else { return };
         let span = &job.span;
-        for unit in span.units.clone() {
-            let is_read = job.inputs.iter().position(|read| read.unit == unit);
-            let is_rebuilt = job.outputs.iter().position(|output| output.target == unit);
+        for &row in &*span.rows {
+            let is_read = job.inputs.iter().position(|read| read.row == row);
+            let is_rebuilt = job.outputs.iter().position(|output| output.target == row);
             let buffer = match (is_read, is_rebuilt) {
                 (Some(place), _) => job.inputs.swap_remove(place).buffer,
                 (None, Some(place)) => job.outputs.swap_remove(place).buffer,
@@ -183,8 +184,8 @@ impl<B: Buffer> Reconstruction<B> {
             ranges.held += 1;
             self.totals.delivered += (span.len - span.skip) as u64;
             self.actions.push_back(Action::Deliver(Delivery {
-                unit,
-                offset: span.start(),
+                unit: self.rows.unit(row),
+                offset: self.rows.offset(row, span.start()),
                 is_rebuilt: is_read.is_none(),
                 buffer,
                 range: span.skip..span.len,
@@ -223,12 +224,15 @@ impl<B: Buffer> Reconstruction<B> {
     fn contradiction(&mut self, units: &[usize], holds_up_to: usize, len: usize, now: Duration) {
         let Some(round) = self.rounds.front_mut() else { return };
         let offset = round.span.offset;
-        let lying: Vec<usize> = round
+        // A source may have been read for several rows.
+        let mut lying: Vec<usize> = round
             .done
             .iter()
             .filter(|read| units.contains(&read.unit))
             .map(|read| read.source)
             .collect();
+        lying.sort_unstable();
+        lying.dedup();
         let is_named = !lying.is_empty()
             && lying.len() == units.len()
             && holds_up_to >= self.config.extra_sources;

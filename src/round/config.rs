@@ -24,6 +24,10 @@ pub struct Config {
     /// How long a target may take from the moment a packet is handed out to be sent until its
     /// acknowledgement is back. Default: 60 s.
     pub ack_timeout: Duration,
+    /// How long a target that has begun and waits for more hears nothing before it is told, by a
+    /// heartbeat, that more will come: a datanode gives a writer up after a minute of silence.
+    /// Default: 30 s.
+    pub heartbeat_after: Duration,
     /// When one more source is read beside slow ones. Default: learnt from this group's reads.
     pub hedging: Hedging,
     /// Hedges in one round at the most. Default: 2.
@@ -78,6 +82,7 @@ impl Config {
             open_timeout: Duration::from_secs(60),
             read_timeout: Duration::from_secs(60),
             ack_timeout: Duration::from_secs(60),
+            heartbeat_after: Duration::from_secs(30),
             hedging: Hedging::Learnt {
                 percent: 95,
                 times: 3,
@@ -101,6 +106,9 @@ impl Config {
         };
         if self.buffer_len == 0 {
             return refused("buffer length", 0, "1 byte or more");
+        }
+        if self.heartbeat_after.is_zero() {
+            return refused("time after which a heartbeat is sent", 0, "more than nothing");
         }
         if self.max_unacked_packets == 0 {
             return refused("number of unacknowledged packets", 0, "1 or more");

@@ -63,7 +63,8 @@ pub enum Action<B> {
     /// [`Event::Sent`] when its bytes are no longer needed, and report its acknowledgement with
     /// [`Event::Acked`].
     Send(OutgoingPacket<B>),
-    /// Bytes of the ranges that are read, in order within each unit; bring them back with
+    /// Bytes of the ranges that are read, in order within each unit unless the code has sub-shards;
+    /// bring them back with
     /// [`Event::Delivered`] when they are no longer needed.
     Deliver(Delivery<B>),
     /// A target has acknowledged everything: it is rebuilt. Close the connection.

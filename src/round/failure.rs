@@ -76,6 +76,14 @@ pub enum Reason {
     },
 }
 
+struct Required(Option<usize>);
+
+impl fmt::Display for Required {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |required| write!(f, ": {required} are required there"))
+    }
+}
+
 struct Due(Option<i64>);
 
 impl fmt::Display for Due {
@@ -105,13 +113,14 @@ pub struct Failure {
 pub enum Cause {
     /// The sources that are left do not determine what is to be rebuilt.
     #[error(
-        "the sources left do not give back the bytes from {offset} on: {required} are required there"
+        "the sources left do not give back the bytes from {offset} on{}", Required(*required)
     )]
     TooFewSources {
         /// First byte of the round in the internal blocks.
         offset: u64,
-        /// Sources required there, extra ones included.
-        required: usize,
+        /// Sources required there, extra ones included. `None` for a code that is not MDS, where
+        /// it depends on which they are.
+        required: Option<usize>,
     },
     /// No target is left.
     #[error("all targets failed")]

@@ -1,10 +1,13 @@
 //! What is to be brought: whole units for targets, or ranges of units for a reader; and the next
 //! round's share of it.
 
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::buffer::{Buffer, Lent};
+use super::rows::Rows;
 use super::stage::Round;
 use super::{Reconstruction, target};
 use crate::layout::AlignedRange;
@@ -20,12 +23,20 @@ pub(super) enum Goal {
 /// Ranges of data units that are to be delivered, lost or not.
 #[derive(Debug)]
 pub(super) struct Ranges {
-    pub(super) list: Vec<AlignedRange>,
-    /// The range that the next round is of, and where in it that begins.
+    list: Vec<Part>,
+    /// The part that the next round is of, and where in it that begins.
     current: usize,
     next: u64,
     /// Buffers that were delivered and are not back.
     pub(super) held: usize,
+}
+
+/// The same range of several rows.
+#[derive(Debug)]
+struct Part {
+    /// Where the bytes of the units' first rows lie that go with it.
+    range: Range<u64>,
+    rows: Arc<[usize]>,
 }
 
 /// What one round is to bring.
@@ -37,8 +48,8 @@ pub(super) struct Span {
     pub(super) skip: usize,
     /// Bytes, those among them.
     pub(super) len: usize,
-    /// The data units to be delivered; none where it is for targets.
-    pub(super) units: Range<usize>,
+    /// The rows to be delivered; none where it is for targets.
+    pub(super) rows: Arc<[usize]>,
 }
 
 /// A run of bytes of one data unit: taken out of [`Action::Deliver`](super::Action::Deliver),
@@ -87,48 +98,90 @@ impl Span {
 }
 
 impl Ranges {
-    pub(super) fn new(ranges: impl IntoIterator<Item = AlignedRange>) -> Self {
-        let list: Vec<AlignedRange> =
-            ranges.into_iter().filter(|range| !range.unit_range.is_empty()).collect();
-        let next = list.first().map_or(0, |range| range.unit_range.start);
+    pub(super) fn new(ranges: &[AlignedRange], rows: &Rows) -> Self {
+        let list = if rows.subs == 1 {
+            let ranges = ranges.iter().filter(|range| !range.unit_range.is_empty());
+            let part = |range: &AlignedRange| Part {
+                range: range.unit_range.clone(),
+                rows: range.units.clone().collect(),
+            };
+            ranges.map(part).collect()
+        } else {
+            parts_of_cells(ranges, rows)
+        };
+        let next = list.first().map_or(0, |part| part.range.start);
         Self { list, current: 0, next, held: 0 }
     }
 
-    /// Units that any one range touches, at the most.
+    /// Rows that any one part has, at the most.
     pub(super) fn widest(&self) -> usize {
-        self.list.iter().map(|range| range.units.len()).max().unwrap_or(0)
+        self.list.iter().map(|part| part.rows.len()).max().unwrap_or(0)
     }
 
-    /// The longest range, with the beginning of its first chunk.
+    /// The longest part, with the beginning of its first chunk.
     fn longest(&self, chunk: u64) -> u64 {
-        let len = |range: &AlignedRange| {
-            range.unit_range.end - range.unit_range.start + range.unit_range.start % chunk
-        };
+        let len = |part: &Part| part.range.end - part.range.start + part.range.start % chunk;
         self.list.iter().map(len).max().unwrap_or(0)
     }
 
     fn next_span(&self, chunk: usize, round_len: usize) -> Option<Span> {
-        let range = self.list.get(self.current)?;
+        let part = self.list.get(self.current)?;
         let skip = self.next % chunk as u64;
         let offset = self.next - skip;
-        let rest = usize::try_from(range.unit_range.end - offset).unwrap_or(usize::MAX);
+        let rest = usize::try_from(part.range.end - offset).unwrap_or(usize::MAX);
         Some(Span {
             offset,
             // Less than a chunk.
             skip: skip as usize,
             len: rest.min(round_len),
-            units: range.units.clone(),
+            rows: Arc::clone(&part.rows),
         })
     }
 
     fn pass(&mut self, span: &Span) {
         self.next = span.offset + span.len as u64;
-        let is_over = |range: &AlignedRange| self.next >= range.unit_range.end;
+        let is_over = |part: &Part| self.next >= part.range.end;
         if self.list.get(self.current).is_some_and(is_over) {
             self.current += 1;
-            self.next = self.list.get(self.current).map_or(0, |range| range.unit_range.start);
+            self.next = self.list.get(self.current).map_or(0, |part| part.range.start);
         }
     }
+}
+
+/// Ranges of units as ranges of rows. Bytes at one place of a cell's parts depend on each other, so
+/// all that is wanted of a place comes together: what is read for one of them serves the others.
+fn parts_of_cells(ranges: &[AlignedRange], rows: &Rows) -> Vec<Part> {
+    // What is wanted of each cell: where, and of which row.
+    let mut cells: BTreeMap<u64, Vec<(Range<u64>, usize)>> = BTreeMap::new();
+    for range in ranges {
+        for unit in range.units.clone() {
+            let mut start = range.unit_range.start;
+            while start < range.unit_range.end {
+                let (row, from, left) = rows.of_byte(unit, start);
+                let len = left.min(range.unit_range.end - start);
+                let wanted = cells.entry(rows.cell_start(start)).or_default();
+                wanted.push((from..from + len, row));
+                start += len;
+            }
+        }
+    }
+    let mut parts: Vec<Part> = Vec::new();
+    for wanted in cells.values() {
+        let mut ends: Vec<u64> =
+            wanted.iter().flat_map(|(range, _)| [range.start, range.end]).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        for (&start, &end) in ends.iter().zip(&ends[1..]) {
+            let is_wanted = |(range, _): &&(Range<u64>, usize)| range.contains(&start);
+            let mut rows: Vec<usize> = wanted.iter().filter(is_wanted).map(|one| one.1).collect();
+            rows.sort_unstable();
+            rows.dedup();
+            if !rows.is_empty() {
+                parts.push(Part { range: start..end, rows: rows.into() });
+            }
+        }
+    }
+    parts
 }
 
 impl<B: Buffer> Reconstruction<B> {
@@ -176,8 +229,8 @@ impl<B: Buffer> Reconstruction<B> {
     /// The rows whose bytes a round is to bring: those of live targets that are not over, or
     /// those of its range.
     pub(super) fn wanted(&self, span: &Span) -> Vec<usize> {
-        if !span.units.is_empty() {
-            return span.units.clone().collect();
+        if !span.rows.is_empty() {
+            return span.rows.to_vec();
         }
         let needing = self.targets.iter().filter(|target| target.needs(span.offset));
         let rows = needing.flat_map(|target| {
@@ -206,3 +259,35 @@ impl<B: Buffer> Reconstruction<B> {
 
 /// Rounds whose buffers a reader may hold.
 pub(super) const MAX_DELIVERED: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_divided_into_what_depends_on_each_other() {
+        // Cells of three parts of ten bytes, two units.
+        let rows = Rows { subs: 3, part: 10 };
+        for start in 0..70 {
+            for end in start..70 {
+                let ranges = [
+                    AlignedRange { unit_range: start..end, units: 0..1 },
+                    AlignedRange { unit_range: 15..end.max(15), units: 1..2 },
+                ];
+                let mut bytes = [Vec::new(), Vec::new()];
+                let mut places = Vec::new();
+                for Part { range, rows: of } in parts_of_cells(&ranges, &rows) {
+                    places.extend(range.clone());
+                    for &row in &*of {
+                        bytes[row / 3].extend(range.clone().map(|byte| rows.offset(row, byte)));
+                    }
+                }
+                bytes.iter_mut().for_each(|bytes| bytes.sort_unstable());
+                assert_eq!(bytes[0], (start..end).collect::<Vec<u64>>(), "{start}..{end}");
+                assert_eq!(bytes[1], (15..end).collect::<Vec<u64>>());
+                // No place is gone to twice.
+                assert!(places.is_sorted_by(|one, next| one < next), "{places:?}");
+            }
+        }
+    }
+}

@@ -8,6 +8,7 @@ use core::ops::Range;
 use super::SourceRead;
 use super::buffer::{Buffer, Division, Lent};
 use super::goal::Span;
+use super::rows::Rows;
 use crate::checksum::ChunkedChecksum;
 use crate::codec::CheckedPlan;
 use crate::{Consistency, ErasureCode, Error, MAX_UNITS, Verdict};
@@ -18,14 +19,16 @@ use crate::{Consistency, ErasureCode, Error, MAX_UNITS, Verdict};
 #[derive(Debug)]
 #[must_use = "run it and bring it back with Event::Computed"]
 pub struct Job<B> {
+    /// The code of the rows.
     pub(super) code: Arc<dyn ErasureCode>,
+    pub(super) rows: Rows,
     pub(super) plan: Arc<CheckedPlan>,
     pub(super) checksum: ChunkedChecksum,
     pub(super) division: Division,
     pub(super) verify_sources: bool,
     /// Whether more was read than the plan reads, to compare.
     pub(super) compare: bool,
-    /// The units known to be zero, where it is compared.
+    /// The rows known to be zero, where it is compared.
     pub(super) zeros: Vec<usize>,
     pub(super) span: Span,
     pub(super) inputs: Vec<SourceRead<B>>,
@@ -37,7 +40,7 @@ pub struct Job<B> {
 /// A buffer that one unit's bytes of the round are computed into.
 #[derive(Debug)]
 pub(super) struct Output<B> {
-    /// The target; the unit, where it is for whoever reads.
+    /// The target; the row, where it is for whoever reads.
     pub(super) target: usize,
     /// Bytes that are computed, from its beginning: the round's.
     pub(super) len: usize,
@@ -139,8 +142,8 @@ impl<B: Buffer> Job<B> {
     /// Holds all inputs against each other.
     fn contradiction(&self) -> Result<Option<Found>, Error> {
         let mut shards: Vec<Option<&[u8]>> = alloc::vec![None; self.code.total_units()];
-        for &unit in &self.zeros {
-            shards[unit] = Some(&[]);
+        for &row in &self.zeros {
+            shards[row] = Some(&[]);
         }
         for input in &self.inputs {
             // Bytes that nobody asked for may be of units that count as zero.
@@ -148,6 +151,9 @@ impl<B: Buffer> Job<B> {
         }
         if self.code.verify(&shards)? != Consistency::Inconsistent {
             return Ok(None);
+        }
+        if self.rows.subs > 1 {
+            return self.name_liars(&shards).map(Some);
         }
         let (mut lying, mut certain_up_to) = (Vec::new(), usize::MAX);
         for location in self.code.locate(&shards, self.division.chunk)? {
@@ -161,6 +167,42 @@ impl<B: Buffer> Job<B> {
         lying.sort_unstable();
         lying.dedup();
         Ok(Some(Found::Contradiction { units: lying, holds_up_to: certain_up_to }))
+    }
+
+    /// Which units lie, of an MDS code with sub-shards: the fewest without which the others agree,
+    /// at most two.
+    ///
+    /// Say k + e units were read, and without t of them the others agree. While no more than e - t
+    /// lie, k of those others are right, so what they agree on is right, and only the t can lie.
+    fn name_liars(&self, shards: &[Option<&[u8]>]) -> Result<Found, Error> {
+        let units = shards.len() / self.rows.subs;
+        let rows = |unit: usize| self.rows.of_unit(unit);
+        let is_whole = |unit: &usize| rows(*unit).all(|row| shards[row].is_some());
+        let surplus = (0..units).filter(is_whole).count();
+        let surplus = surplus.saturating_sub(self.code.data_units() / self.rows.subs);
+        let mut read: Vec<usize> = self.inputs.iter().map(|input| input.unit).collect();
+        read.sort_unstable();
+        read.dedup();
+        let agree_without = |left_out: &[usize]| {
+            let mut others = shards.to_vec();
+            left_out.iter().flat_map(|&unit| rows(unit)).for_each(|row| others[row] = None);
+            Ok::<bool, Error>(self.code.verify(&others)? == Consistency::Consistent)
+        };
+        for &unit in read.iter().filter(|_| surplus > 1) {
+            if agree_without(&[unit])? {
+                let units = alloc::vec![unit];
+                return Ok(Found::Contradiction { units, holds_up_to: surplus - 1 });
+            }
+        }
+        for (place, &first) in read.iter().enumerate().filter(|_| surplus > 2) {
+            for &second in &read[place + 1..] {
+                if agree_without(&[first, second])? {
+                    let units = alloc::vec![first, second];
+                    return Ok(Found::Contradiction { units, holds_up_to: surplus - 2 });
+                }
+            }
+        }
+        Ok(Found::Contradiction { units: Vec::new(), holds_up_to: 0 })
     }
 
     /// Verifies the inputs and computes the outputs and their checksums.

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::buffer::{Buffer, Division, Lent};
+use super::choosing::Search;
 use super::goal::{Goal, Ranges};
 use super::rows::Rows;
 use super::source::{Source, State};
@@ -24,6 +25,8 @@ pub struct Reconstruction<B> {
     pub(super) config: Config,
     /// The code of the rows.
     pub(super) code: Arc<dyn ErasureCode>,
+    /// Whether any k units are enough.
+    pub(super) is_mds: bool,
     pub(super) layout: Box<dyn Layout + Send + Sync>,
     pub(super) rows: Rows,
     pub(super) sources: Vec<Source>,
@@ -39,6 +42,8 @@ pub struct Reconstruction<B> {
     pub(super) remembered: Vec<usize>,
     /// The plan of the last round, made ready.
     pub(super) plan: Option<Arc<CheckedPlan>>,
+    /// The last search for the cheapest sources.
+    pub(super) searched: Search,
     pub(super) pool: Vec<Lent<B>>,
     pub(super) lent: usize,
     pub(super) threshold: Threshold,
@@ -111,8 +116,8 @@ impl<B: Buffer> Reconstruction<B> {
     /// [`Count`](crate::Error::Count) where code and layout differ in their units;
     /// [`OutOfBounds`](crate::Error::OutOfBounds) for a number in `config` that is none to work
     /// with; [`Invalid`](crate::Error::Invalid) for [`extra_sources`](Config::extra_sources) with a
-    /// code that is not known to be MDS or has sub-shards, and where such a code cannot divide the
-    /// cells of the layout: it has none, they have no such parts, or those of parity are not whole.
+    /// code that is not known to be MDS, and where a code with sub-shards cannot divide the cells of
+    /// the layout: it has none, they have no such parts, or those of parity are not whole.
     pub fn new(
         config: Config,
         code: Arc<dyn ErasureCode>,
@@ -147,8 +152,7 @@ impl<B: Buffer> Reconstruction<B> {
     /// # Errors
     ///
     /// As [`new`](Self::new); [`NotADataUnit`](crate::Error::NotADataUnit) and
-    /// [`Range`](crate::Error::Range) for ranges that do not lie within data units;
-    /// [`Invalid`](crate::Error::Invalid) for a code with sub-shards.
+    /// [`Range`](crate::Error::Range) for ranges that do not lie within data units.
     pub fn of_ranges(
         config: Config,
         code: Arc<dyn ErasureCode>,
@@ -158,10 +162,10 @@ impl<B: Buffer> Reconstruction<B> {
         now: Duration,
     ) -> Result<Self> {
         config.check()?;
-        let ranges = Ranges::new(ranges);
-        super::request::check_ranges(&config, &code, &layout, sources, &ranges.list)?;
         let rows = Rows::new(&code, &layout)?;
-        let goal = Goal::Ranges(ranges);
+        let ranges: Vec<AlignedRange> = ranges.into_iter().collect();
+        super::request::check_ranges(&config, &code, &layout, &rows, sources, &ranges)?;
+        let goal = Goal::Ranges(Ranges::new(&ranges, &rows));
         let mut machine = Self::begin(config, code, Box::new(layout), rows, sources, goal);
         // Its length follows from what the sources say when they are opened.
         machine.push_round(1, 0, now);
@@ -182,10 +186,12 @@ impl<B: Buffer> Reconstruction<B> {
             max_data: 1,
             max_unacked: config.max_unacked_packets,
             ack_timeout: config.ack_timeout,
+            heartbeat_after: config.heartbeat_after,
         };
         Self {
             threshold: Threshold::new(config.hedging),
             config,
+            is_mds: code.mds().is_known(),
             code: code.over_sub_shards().unwrap_or(code),
             rows,
             sources: sources.iter().map(|&unit| Source::new(unit)).collect(),
@@ -198,6 +204,7 @@ impl<B: Buffer> Reconstruction<B> {
             goal,
             remembered: Vec::new(),
             plan: None,
+            searched: Search::default(),
             pool: Vec::new(),
             lent: 0,
             computing_since: None,
@@ -237,8 +244,9 @@ impl<B: Buffer> Reconstruction<B> {
         }
         let sources = self.sources.iter().filter_map(Source::deadline);
         let targets = self.targets.iter().filter_map(Target::deadline);
+        let heartbeats = self.targets.iter().filter_map(|one| one.heartbeat_at(&self.framing));
         let hedges = (0..self.rounds.len()).filter_map(|index| self.hedge_at(index));
-        sources.chain(targets).chain(hedges).min()
+        sources.chain(targets).chain(heartbeats).chain(hedges).min()
     }
 
     /// Takes note of something that happened. [`poll`](Self::poll) then says what follows.

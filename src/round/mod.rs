@@ -42,7 +42,9 @@
 //! of a cell depend on each other. The halves are read each by itself, and only those that the
 //! cheapest plan needs: repairing one data unit reads about a third less than Reed-Solomon does.
 //! The chunks under checksums must divide half a cell; buffers are half a cell long, so large cells
-//! take much memory. Such codes have neither extra sources nor ranges here.
+//! take much memory. Of a range that is read, what is wanted of the same place of both halves comes
+//! in one round, and so the bytes of a unit need not come in order. With extra sources both halves of
+//! as many sources are read as any other code would take.
 //!
 //! # Checks
 //!
@@ -60,7 +62,8 @@
 //! # It always ends
 //!
 //! Opens, reads and acknowledgements have deadlines; hedges, packets on the way and memory have
-//! bounds. A target that stalls holds the others up until its deadline at the most.
+//! bounds. A target that stalls holds the others up until its deadline at the most. One that waits
+//! for slow sources is told from time to time that more will come.
 //!
 //! # Example
 //!

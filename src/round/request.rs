@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::Config;
+use super::rows::Rows;
 use crate::layout::{AlignedRange, Layout};
 use crate::{ErasureCode, Error, MAX_UNITS, Result};
 
@@ -42,17 +43,11 @@ pub(super) fn check_ranges(
     config: &Config,
     code: &Arc<dyn ErasureCode>,
     layout: &impl Layout,
+    rows: &Rows,
     sources: &[usize],
     ranges: &[AlignedRange],
 ) -> Result<()> {
     let is_live = check_sources(config, code, layout, sources)?;
-    if code.sub_shards() > 1 {
-        return Err(Error::Invalid {
-            what: "code",
-            got: "with sub-shards".into(),
-            expected: "one without, where ranges are read",
-        });
-    }
     let data_units = code.data_units();
     for AlignedRange { unit_range, units } in ranges {
         let Range { start, end } = *unit_range;
@@ -65,7 +60,8 @@ pub(super) fn check_ranges(
             }
         }
         let lost: Vec<usize> = units.clone().filter(|&unit| !is_live[unit]).collect();
-        check_enough(config, code, layout, &is_live, &lost, start)?;
+        // Halves that lie further on may need those at the cell's beginning.
+        check_enough(config, code, layout, &is_live, &lost, rows.cell_start(start))?;
     }
     Ok(())
 }
@@ -120,19 +116,12 @@ fn check_enough(
 }
 
 fn check_code(config: &Config, code: &Arc<dyn ErasureCode>) -> Result<()> {
-    let refused =
-        |got: &str, expected| Err(Error::Invalid { what: "code", got: got.into(), expected });
-    if config.extra_sources > 0 && code.sub_shards() > 1 {
-        return refused(
-            "with sub-shards",
-            "one without, for sources to be compared with each other",
-        );
-    }
     if config.extra_sources > 0 && !code.mds().is_known() {
-        return refused(
-            "not known to be MDS",
-            "one that is, for sources to be compared with each other",
-        );
+        return Err(Error::Invalid {
+            what: "code",
+            got: "not known to be MDS".into(),
+            expected: "one that is, for sources to be compared with each other",
+        });
     }
     Ok(())
 }

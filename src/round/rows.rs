@@ -16,7 +16,7 @@ pub(super) struct Rows {
     /// Rows of a unit.
     pub(super) subs: usize,
     /// Bytes of a cell that belong to one row; 0 where a unit is one row.
-    part: u64,
+    pub(super) part: u64,
 }
 
 impl Rows {
@@ -52,6 +52,23 @@ impl Rows {
 
     pub(super) fn of_unit(&self, unit: usize) -> Range<usize> {
         unit * self.subs..(unit + 1) * self.subs
+    }
+
+    /// The row that has a byte of a unit, where the bytes of the unit's first row lie that go with
+    /// it, and how many bytes of the row begin with it.
+    pub(super) fn of_byte(&self, unit: usize, offset: u64) -> (usize, u64, u64) {
+        if self.subs == 1 {
+            return (unit, offset, u64::MAX);
+        }
+        let within = offset - self.cell_start(offset);
+        let place = within / self.part;
+        let row = unit * self.subs + place as usize;
+        (row, offset - place * self.part, self.part - within % self.part)
+    }
+
+    /// Where the cell begins that has a byte; the byte itself where units are no cells here.
+    pub(super) fn cell_start(&self, offset: u64) -> u64 {
+        if self.subs == 1 { offset } else { offset - offset % (self.part * self.subs as u64) }
     }
 
     /// Where in its unit a row lies whose unit's first row lies at `start`.

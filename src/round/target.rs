@@ -31,6 +31,8 @@ pub(super) struct Target<B> {
     next_seqno: i64,
     last_is_sent: bool,
     unacked: VecDeque<Unacked>,
+    /// When the last packet was given out, once there was one.
+    last_packet_at: Option<Duration>,
     /// Packets that are out, and since when there are any.
     packets_out: usize,
     busy_since: Duration,
@@ -79,6 +81,7 @@ pub(super) struct Framing {
     pub(super) max_data: usize,
     pub(super) max_unacked: usize,
     pub(super) ack_timeout: Duration,
+    pub(super) heartbeat_after: Duration,
 }
 
 /// A packet for a target: taken out of [`Action::Send`](super::Action::Send), brought back with
@@ -150,6 +153,7 @@ impl<B: Buffer> Target<B> {
             next_seqno: 0,
             last_is_sent: false,
             unacked: VecDeque::new(),
+            last_packet_at: None,
             packets_out: 0,
             busy_since: Duration::ZERO,
             progress: TargetProgress::default(),
@@ -181,6 +185,17 @@ impl<B: Buffer> Target<B> {
         if self.is_live() { self.unacked.front().map(|packet| packet.deadline) } else { None }
     }
 
+    /// When it is to be told that more will come.
+    pub(super) fn heartbeat_at(&self, framing: &Framing) -> Option<Duration> {
+        let waits = self.is_live() && !self.last_is_sent && self.has_room(framing);
+        let last = self.last_packet_at.filter(|_| waits)?;
+        Some(last.saturating_add(framing.heartbeat_after))
+    }
+
+    fn has_room(&self, framing: &Framing) -> bool {
+        self.unacked.len() < framing.max_unacked
+    }
+
     /// The next packet, if there is one to be sent now. `spare` is a packet that came back.
     pub(super) fn next_packet(
         &mut self,
@@ -189,14 +204,17 @@ impl<B: Buffer> Target<B> {
         now: Duration,
         spare: Option<OutgoingPacket<B>>,
     ) -> Result<OutgoingPacket<B>, Option<OutgoingPacket<B>>> {
-        let len = match self.next_len(framing) {
-            Some(len) if self.unacked.len() < framing.max_unacked => len,
-            _ => return Err(spare),
-        };
-        let is_last = len == 0;
-        let header = PacketHeader {
-            last_packet_in_block: is_last,
-            ..PacketHeader::data(self.sent, self.next_seqno, len as u32)
+        let is_due = |at: Duration| at <= now;
+        let (header, len) = match self.next_len(framing).filter(|_| self.has_room(framing)) {
+            Some(0) => {
+                self.last_is_sent = true;
+                (PacketHeader { seqno: self.next_seqno, ..PacketHeader::last(self.sent) }, 0)
+            }
+            Some(len) => (PacketHeader::data(self.sent, self.next_seqno, len as u32), len),
+            None if self.heartbeat_at(framing).is_some_and(is_due) => {
+                (PacketHeader::heartbeat(), 0)
+            }
+            None => return Err(spare),
         };
         let mut packet = spare.unwrap_or_else(|| OutgoingPacket {
             target,
@@ -209,8 +227,8 @@ impl<B: Buffer> Target<B> {
         self.fill(&mut packet, framing, len);
         self.sent += len as u64;
         self.progress.sent = self.sent;
-        self.next_seqno += 1;
-        self.last_is_sent = is_last;
+        self.next_seqno += i64::from(!header.is_heartbeat());
+        self.last_packet_at = Some(now);
         if self.packets_out == 0 {
             self.busy_since = now;
         }

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use restripe::ReedSolomon;
 use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 use restripe::layout::StripedLayout;
 use restripe::round::{
     Action, Config, Delivery, Event, Hedging, Job, OutgoingPacket, ReadOutcome, Reconstruction,
     SourceRead, Token,
 };
+use restripe::{ErasureCode, Hitchhiker, ReedSolomon};
 
 type Buffer = Vec<u8>;
 
@@ -56,16 +56,21 @@ pub fn run(bytes: &[u8]) {
     assert_eq!(machine.poll_timeout(), None);
 }
 
-/// RS-3-2, small cells, chunks and rounds, so that a few operations come a long way.
+/// RS-3-2, or a code with halves of cells, small cells, chunks and rounds, so that a few operations come a long way.
 fn machine(head: u8, len: u64) -> Option<Reconstruction<Buffer>> {
-    let code = Arc::new(ReedSolomon::new(3, 2).unwrap());
-    let layout = StripedLayout::new(3, 2, 10, len).unwrap();
+    let (code, layout): (Arc<dyn ErasureCode>, _) = if head & 128 > 0 {
+        let layout = StripedLayout::new(3, 2, 16, len).unwrap();
+        (Arc::new(Hitchhiker::new(3, 2).unwrap()), layout.with_whole_parity_cells())
+    } else {
+        (Arc::new(ReedSolomon::new(3, 2).unwrap()), StripedLayout::new(3, 2, 10, len).unwrap())
+    };
     let mut config = Config::new(1);
     config.buffer_len = usize::from(head % 5) * 8 + 1;
     config.hedging = Hedging::After(Duration::from_micros(300));
     config.read_timeout = Duration::from_millis(2);
     config.open_timeout = Duration::from_millis(2);
     config.ack_timeout = Duration::from_millis(2);
+    config.heartbeat_after = Duration::from_millis(1);
     config.max_unacked_packets = 2;
     config.packet_len = 64;
     config.extra_sources = usize::from(head & 32 > 0);

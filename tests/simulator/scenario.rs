@@ -276,8 +276,7 @@ impl Scenario {
             scenario.targets = random.choose(lost, count);
         }
         let group_len = scenario.layout.group_len();
-        let can_be_cut =
-            matches!(scenario.layout, AnyLayout::Striped(_)) && scenario.code.sub_shards() == 1;
+        let can_be_cut = matches!(scenario.layout, AnyLayout::Striped(_));
         if can_be_cut && random.below(4) == 0 {
             let ends = [random.number(), random.number()].map(|end| end % (group_len + 1));
             scenario.range = Some(ends[0].min(ends[1])..ends[0].max(ends[1]));
@@ -430,9 +429,9 @@ fn random_config(random: &mut Random, scenario: &Scenario) -> Config {
     config.max_unacked_packets = 1 + random.below(20);
     config.check_computing = random.below(4) > 0;
     config.verify_sources = random.below(8) > 0;
+    config.heartbeat_after = Duration::from_millis(1 << random.below(16));
     config.extra_sources = 0;
-    let can_compare =
-        scenario.code.mds() != restripe::Mds::Unchecked && scenario.code.sub_shards() == 1;
+    let can_compare = scenario.code.mds() != restripe::Mds::Unchecked;
     if can_compare && random.below(4) == 0 {
         let required = scenario.layout.required_units(0);
         let live: Vec<usize> = scenario.sources.iter().map(|source| source.unit).collect();
