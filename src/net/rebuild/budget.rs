@@ -23,6 +23,15 @@ struct State {
     waiting: BTreeSet<(usize, u64)>,
 }
 
+/// A place in the queue, given up when it is dropped: also by whoever got a share, so that it is the
+/// next one's turn.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    budget: &'a Budget,
+    place: (usize, u64),
+    amount: u64,
+}
+
 /// What was lent; given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Share<'a> {
@@ -36,45 +45,72 @@ impl Budget {
         Self { state: Mutex::new(state), changed: Condvar::new(), all }
     }
 
-    /// Waits for an amount; the lower the number, the more urgent. More than there is at all is
-    /// lent when nothing else is. `None` once `go_on`, which is asked now and then, says no.
+    /// Queues for an amount; the lower the number, the more urgent. More than there is at all is
+    /// lent when nothing else is.
+    pub(super) fn queue(&self, amount: u64, urgency: usize) -> Place<'_> {
+        let mut state = self.lock();
+        let place = (urgency, state.next_ticket);
+        state.next_ticket += 1;
+        state.waiting.insert(place);
+        Place { budget: self, place, amount: amount.min(self.all) }
+    }
+
+    /// Waits for an amount. `None` once `go_on`, which is asked now and then, says no.
     pub(super) fn take(
         &self,
         amount: u64,
         urgency: usize,
         go_on: &mut dyn FnMut() -> bool,
     ) -> Option<Share<'_>> {
-        let amount = amount.min(self.all);
-        let mut state = self.lock();
-        let place = (urgency, state.next_ticket);
-        state.next_ticket += 1;
-        state.waiting.insert(place);
-        let mut gives_up = false;
+        let place = self.queue(amount, urgency);
         let mut asked = Instant::now();
-        while !gives_up && (state.left < amount || state.waiting.first() != Some(&place)) {
+        let mut state = self.lock();
+        loop {
+            if let Some(share) = place.take(&mut state) {
+                return Some(share);
+            }
             let waited = self.changed.wait_timeout(state, ASK_EVERY);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
             if asked.elapsed() >= ASK_EVERY {
                 // Not with the lock: whoever is asked may take long.
                 drop(state);
-                gives_up = !go_on();
+                if !go_on() {
+                    return None;
+                }
                 asked = Instant::now();
                 state = self.lock();
             }
         }
-        state.waiting.remove(&place);
-        if !gives_up {
-            state.left -= amount;
-        }
-        drop(state);
-        // There may be enough left for the next one.
-        self.changed.notify_all();
-        (!gives_up).then(|| Share { budget: self, amount })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics half-way.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'a> Place<'a> {
+    fn take(&self, state: &mut State) -> Option<Share<'a>> {
+        let is_first = state.waiting.first() == Some(&self.place);
+        if !is_first || state.left < self.amount {
+            return None;
+        }
+        state.left -= self.amount;
+        Some(Share { budget: self.budget, amount: self.amount })
+    }
+
+    /// Its share, where it is its turn.
+    #[cfg(feature = "tokio")]
+    pub(super) fn try_take(&self) -> Option<Share<'a>> {
+        self.take(&mut self.budget.lock())
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.budget.lock().waiting.remove(&self.place);
+        // There may be enough left for the next one.
+        self.budget.changed.notify_all();
     }
 }
 

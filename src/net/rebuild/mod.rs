@@ -6,6 +6,8 @@ mod rebuilder;
 mod run;
 mod source;
 mod target;
+#[cfg(feature = "tokio")]
+mod tasks;
 mod workers;
 
 pub use rebuilder::{Limits, RangeRead, Rebuild, RebuildError, Rebuilder};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::vec::Vec;
 
 use super::budget::Budget;
-use super::run::{self, Run, Waiting};
+use super::run::{self, Prepared, Run, Waiting};
 use super::source::SourceLink;
 use super::target::TargetLink;
 use super::workers::{Turns, Workers};
@@ -129,7 +129,7 @@ pub enum RebuildError {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Rebuilder {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 pub(super) struct Shared {
@@ -189,28 +189,14 @@ impl Rebuilder {
         rebuild: Rebuild<L>,
         mut watch: impl FnMut(&Progress) -> bool,
     ) -> Result<Progress, RebuildError> {
-        let Rebuild { config, code, layout, sources, targets } = rebuild;
-        let units: Vec<usize> = sources.iter().map(|(unit, _)| *unit).collect();
-        let lost: Vec<usize> = targets.iter().map(|(unit, _)| *unit).collect();
-        let urgency = surplus(&layout, &units);
+        let urgency = rebuild.urgency();
         let nothing = Progress::default();
-        let Some(_running) = self.shared.running.take(1, urgency, &mut || watch(&nothing)) else {
-            let (sources, targets) = (Vec::new(), Vec::new());
-            return Err(Failure { cause: Cause::Cancelled, sources, targets }.into());
+        let mut goes_on = || watch(&nothing);
+        let Some(_running) = self.shared.running.take(1, urgency, &mut goes_on) else {
+            return Err(cancelled());
         };
-
-        if lost.is_empty() {
-            let expected = "at least one";
-            return Err(Error::OutOfBounds { what: "number of targets", got: 0, expected }.into());
-        }
-        let sources = links(&layout, sources, config.read_timeout);
-        let targets = targets.into_iter().enumerate();
-        let targets = targets
-            .map(|(index, (_, target))| TargetLink::new(index, target, config.ack_timeout))
-            .collect();
-        let machine = Reconstruction::new(config, code, layout, &units, &lost, Duration::ZERO)?;
-        let mut waiting = Waiting { urgency, watch: &mut watch, deliver: &mut |_| true };
-        Ok(run::run(&self.shared, machine, sources, targets, &mut waiting)?)
+        let waiting = Waiting { urgency, watch, deliver: |_: &Delivery<_>| true };
+        Ok(run::run(&self.shared, rebuild.prepare()?, waiting)?)
     }
 
     /// Reads a range of a group, rebuilding what is lost of it, and waits for it. `sink` gets the
@@ -227,32 +213,79 @@ impl Rebuilder {
         read: RangeRead,
         mut sink: impl FnMut(u64, &[u8]) -> bool,
     ) -> Result<Progress, RebuildError> {
-        let RangeRead { config, code, layout, sources, range } = read;
+        let deliver = deliver_to(read.layout, &mut sink);
+        let waiting = Waiting { urgency: 0, watch: |_: &Progress| true, deliver };
+        Ok(run::run(&self.shared, read.prepare()?, waiting)?)
+    }
+}
+
+impl<L: Layout + Send + Sync + 'static> Rebuild<L> {
+    /// How many further units the group can lose.
+    pub(super) fn urgency(&self) -> usize {
+        let layout = &self.layout;
+        let units = layout.data_units() + layout.parity_units();
+        let has = |unit: usize| self.sources.iter().any(|(other, _)| *other == unit);
+        let is_live = |unit: &usize| has(*unit) && !layout.known_zero(*unit, 0);
+        (0..units).filter(is_live).count().saturating_sub(layout.required_units(0))
+    }
+
+    pub(super) fn prepare(self) -> Result<Prepared, RebuildError> {
+        let Self { config, code, layout, sources, targets } = self;
+        let units: Vec<usize> = sources.iter().map(|(unit, _)| *unit).collect();
+        let lost: Vec<usize> = targets.iter().map(|(unit, _)| *unit).collect();
+        if lost.is_empty() {
+            let expected = "at least one";
+            return Err(Error::OutOfBounds { what: "number of targets", got: 0, expected }.into());
+        }
+        let sources = links(&layout, sources, config.read_timeout);
+        let targets = targets.into_iter().enumerate();
+        let targets = targets
+            .map(|(index, (_, target))| TargetLink::new(index, target, config.ack_timeout))
+            .collect();
+        let machine = Reconstruction::new(config, code, layout, &units, &lost, Duration::ZERO)?;
+        Ok(Prepared { machine, sources, targets })
+    }
+}
+
+impl RangeRead {
+    pub(super) fn prepare(self) -> Result<Prepared, RebuildError> {
+        let Self { config, code, layout, sources, range } = self;
         let units: Vec<usize> = sources.iter().map(|(unit, _)| *unit).collect();
         let ranges = layout.aligned_ranges(range)?;
         let sources = links(&layout, sources, config.read_timeout);
-        let machine =
-            Reconstruction::of_ranges(config, code, layout, &units, ranges, Duration::ZERO)?;
-        let mut deliver = |delivery: &Delivery<Vec<u8>>| {
-            let (unit, mut offset, mut rest) =
-                (delivery.unit(), delivery.offset(), delivery.data());
-            while !rest.is_empty() {
-                let in_cell = layout.cell_size() - offset % layout.cell_size();
-                let len = rest.len().min(usize::try_from(in_cell).unwrap_or(usize::MAX));
-                let (piece, behind) = rest.split_at(len);
-                // Only bytes of the group are delivered.
-                let at = layout.group_offset(Position { unit, offset }).unwrap_or(u64::MAX);
-                if !sink(at, piece) {
-                    return false;
-                }
-                offset += len as u64;
-                rest = behind;
-            }
-            true
-        };
-        let mut waiting = Waiting { urgency: 0, watch: &mut |_| true, deliver: &mut deliver };
-        Ok(run::run(&self.shared, machine, sources, Vec::new(), &mut waiting)?)
+        let now = Duration::ZERO;
+        let machine = Reconstruction::of_ranges(config, code, layout, &units, ranges, now)?;
+        Ok(Prepared { machine, sources, targets: Vec::new() })
     }
+}
+
+/// Gives what is delivered of units to somebody who wants the group's bytes.
+pub(super) fn deliver_to(
+    layout: StripedLayout,
+    mut sink: impl FnMut(u64, &[u8]) -> bool,
+) -> impl FnMut(&Delivery<Vec<u8>>) -> bool {
+    move |delivery| {
+        let (unit, mut offset, mut rest) = (delivery.unit(), delivery.offset(), delivery.data());
+        while !rest.is_empty() {
+            let in_cell = layout.cell_size() - offset % layout.cell_size();
+            let len = rest.len().min(usize::try_from(in_cell).unwrap_or(usize::MAX));
+            let (piece, behind) = rest.split_at(len);
+            // Only bytes of the group are delivered.
+            let at = layout.group_offset(Position { unit, offset }).unwrap_or(u64::MAX);
+            if !sink(at, piece) {
+                return false;
+            }
+            offset += len as u64;
+            rest = behind;
+        }
+        true
+    }
+}
+
+/// How it ends where somebody gives up waiting for a turn.
+pub(super) fn cancelled() -> RebuildError {
+    let (sources, targets) = (Vec::new(), Vec::new());
+    Failure { cause: Cause::Cancelled, sources, targets }.into()
 }
 
 impl Shared {
@@ -293,13 +326,6 @@ fn links(
         SourceLink::new(source, len, timeout)
     };
     sources.into_iter().map(link).collect()
-}
-
-/// How many further units the group can lose.
-fn surplus(layout: &impl Layout, sources: &[usize]) -> usize {
-    let units = layout.data_units() + layout.parity_units();
-    let is_live = |unit: &usize| sources.contains(unit) && !layout.known_zero(*unit, 0);
-    (0..units).filter(is_live).count().saturating_sub(layout.required_units(0))
 }
 
 fn set_rate(limit: &Mutex<Option<Arc<Throttler>>>, rate: Option<NonZeroU64>) {

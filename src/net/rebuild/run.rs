@@ -6,9 +6,10 @@
 //! the queue that all threads take from. The thread that called waits for the time to pass, takes
 //! what is delivered, and lends memory.
 
+use std::boxed::Box;
 use std::panic::{self, AssertUnwindSafe};
 use std::string::ToString as _;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::vec::Vec;
@@ -28,23 +29,23 @@ const TELL_EVERY: Duration = Duration::from_millis(100);
 
 /// How late a deadline may be noticed, and how long work may wait for threads that do not get on
 /// before there are more of them.
-const TICK: Duration = Duration::from_millis(5);
+pub(super) const TICK: Duration = Duration::from_millis(5);
 
 /// Bytes of a round, inputs and outputs together, from which on other cores are woken to compute
 /// a part of it: fewer are computed while they are in the caches of the core that read them.
 const SHARED_FROM: u64 = 4 << 20;
 
 /// How long what was broken off may take to come home at the end.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// One reconstruction, shared by the threads that work for it.
 pub(super) struct Run {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     begun: Instant,
     sources: Vec<Arc<SourceLink>>,
     targets: Vec<Arc<TargetLink>>,
     machine: Mutex<Machine>,
-    caller: Sender<ForCaller>,
+    caller: Box<dyn Fn(ForCaller) + Send + Sync>,
 }
 
 struct Machine {
@@ -56,7 +57,7 @@ struct Machine {
 }
 
 /// What only the thread that called can do.
-enum ForCaller {
+pub(super) enum ForCaller {
     Lend {
         buffers: usize,
         len: usize,
@@ -81,111 +82,147 @@ pub(super) enum Work {
     },
 }
 
-/// What somebody who waits for a reconstruction sees of it.
-pub(super) struct Waiting<'a> {
+/// Somebody who waits for a reconstruction.
+pub(super) struct Waiting<W, D> {
     pub(super) urgency: usize,
     /// Told how far it is; says whether to go on.
-    pub(super) watch: &'a mut dyn FnMut(&Progress) -> bool,
+    pub(super) watch: W,
     /// Given what is delivered; says whether to go on.
-    pub(super) deliver: &'a mut dyn FnMut(&Delivery<Vec<u8>>) -> bool,
+    pub(super) deliver: D,
+}
+
+/// What is to be carried out, and by what.
+pub(super) struct Prepared {
+    pub(super) machine: Reconstruction<Vec<u8>>,
+    pub(super) sources: Vec<Arc<SourceLink>>,
+    pub(super) targets: Vec<Arc<TargetLink>>,
 }
 
 /// Carries out a reconstruction, and waits for its end.
 pub(super) fn run(
     shared: &Arc<Shared>,
-    machine: Reconstruction<Vec<u8>>,
-    sources: Vec<Arc<SourceLink>>,
-    targets: Vec<Arc<TargetLink>>,
-    waiting: &mut Waiting<'_>,
+    prepared: Prepared,
+    waiting: Waiting<impl FnMut(&Progress) -> bool, impl FnMut(&Delivery<Vec<u8>>) -> bool>,
 ) -> Result<Progress, Failure> {
-    let (caller, messages) = mpsc::channel();
-    let machine = Machine { rounds: machine, opens: Vec::new(), reads: Vec::new(), is_over: false };
-    let run = Arc::new(Run {
-        shared: Arc::clone(shared),
-        begun: Instant::now(),
-        sources,
-        targets,
-        machine: Mutex::new(machine),
-        caller,
-    });
-    run.spawn_all(|_, _| {});
+    let (sender, messages) = mpsc::channel();
+    // Where nobody waits for the reconstruction any more, it is over.
+    let run = Run::begin(shared, prepared, Box::new(move |message| drop(sender.send(message))));
     run.finish(&messages, waiting)
 }
 
 impl Run {
+    /// Has the first actions done; `caller` gets what only the thread that called can do.
+    pub(super) fn begin(
+        shared: &Arc<Shared>,
+        prepared: Prepared,
+        caller: Box<dyn Fn(ForCaller) + Send + Sync>,
+    ) -> Arc<Self> {
+        let Prepared { machine, sources, targets } = prepared;
+        let (opens, reads) = (Vec::new(), Vec::new());
+        let machine = Mutex::new(Machine { rounds: machine, opens, reads, is_over: false });
+        let (shared, begun) = (Arc::clone(shared), Instant::now());
+        let run = Arc::new(Self { shared, begun, sources, targets, machine, caller });
+        run.spawn_all(|_, _| {});
+        run
+    }
+
     fn finish(
         self: &Arc<Self>,
         messages: &Receiver<ForCaller>,
-        waiting: &mut Waiting<'_>,
+        mut waiting: Waiting<impl FnMut(&Progress) -> bool, impl FnMut(&Delivery<Vec<u8>>) -> bool>,
     ) -> Result<Progress, Failure> {
         let mut told = Instant::now();
         // Kept until the buffers are back.
         let mut memory = None;
         let mut lent = 0;
         loop {
-            let due = self.lock().rounds.poll_timeout();
-            let wait = due.map_or(TICK, |due| due.saturating_sub(self.begun.elapsed()).min(TICK));
-            // This run has a sender of its own: there is no other error than the time's end.
-            match messages.recv_timeout(wait).ok() {
+            // The sender is this run's: there is no other error than the time's end.
+            match messages.recv_timeout(self.wait()).ok() {
                 Some(ForCaller::Lend { buffers, len }) => {
+                    let mut go_on = || (waiting.watch)(&self.progress());
                     let bytes = buffers as u64 * len as u64;
-                    let mut go_on = || (waiting.watch)(&self.lock().rounds.progress());
                     memory = self.shared.bytes.take(bytes, waiting.urgency, &mut go_on);
-                    if memory.is_none() {
-                        self.tell(Event::Cancel);
-                        continue;
-                    }
-                    lent = buffers;
-                    (0..buffers).for_each(|_| self.tell(Event::Lent(std::vec![0; len])));
+                    lent = self.lend(memory.is_some(), buffers, len);
                 }
                 Some(ForCaller::Deliver(delivery)) => {
-                    if !(waiting.deliver)(&delivery) {
-                        self.tell(Event::Cancel);
-                    }
-                    self.tell(Event::Delivered(delivery));
+                    let goes_on = (waiting.deliver)(&delivery);
+                    self.delivered(delivery, goes_on);
                 }
                 Some(ForCaller::Done(outcome)) => {
-                    self.bring_home(messages, lent);
+                    let end = Instant::now() + GRACE;
+                    while self.is_awaited(&mut lent, end) {
+                        if let Ok(ForCaller::Deliver(delivery)) = messages.recv_timeout(TICK) {
+                            self.delivered(delivery, true);
+                        }
+                    }
                     drop(memory);
                     return outcome;
                 }
                 Some(ForCaller::Home) => {}
                 None => self.shared.io.hurry(),
             }
-            if self.machine.is_poisoned() {
-                let cause = Cause::Driver("panicked while it told what had happened");
-                return Err(Failure { cause, sources: Vec::new(), targets: Vec::new() });
-            }
-            if told.elapsed() >= TELL_EVERY {
-                told = Instant::now();
-                let progress = self.lock().rounds.progress();
-                if !(waiting.watch)(&progress) {
-                    self.tell(Event::Cancel);
-                }
-            }
-            self.tell_time();
+            self.attend(&mut told, &mut waiting.watch)?;
         }
     }
 
-    /// Waits until all buffers are back, so that their bytes are really free. A read that does
-    /// not end although it was broken off is left to its thread, and so is an open: they have
-    /// timeouts, and then nobody to tell.
-    fn bring_home(&self, messages: &Receiver<ForCaller>, mut lent: usize) {
-        let end = Instant::now() + GRACE;
-        loop {
-            lent -= self.lock().rounds.take_buffers().len();
-            let left = end.saturating_duration_since(Instant::now());
-            if lent == 0 || left.is_zero() {
-                return;
-            }
-            match messages.recv_timeout(left.min(TICK)) {
-                Ok(ForCaller::Deliver(delivery)) => {
-                    self.lock().rounds.handle(Event::Delivered(delivery), self.begun.elapsed())
-                }
-                Ok(_) => {}
-                Err(_) => self.shared.io.hurry(),
+    /// How long there may be nothing to do for whoever waits.
+    pub(super) fn wait(&self) -> Duration {
+        let due = self.lock().rounds.poll_timeout();
+        due.map_or(TICK, |due| due.saturating_sub(self.begun.elapsed()).min(TICK))
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        self.lock().rounds.progress()
+    }
+
+    /// Lends buffers, how many is returned; or cancels, where there is no memory for them.
+    pub(super) fn lend(self: &Arc<Self>, is_granted: bool, buffers: usize, len: usize) -> usize {
+        if !is_granted {
+            self.tell(Event::Cancel);
+            return 0;
+        }
+        (0..buffers).for_each(|_| self.tell(Event::Lent(std::vec![0; len])));
+        buffers
+    }
+
+    pub(super) fn delivered(self: &Arc<Self>, delivery: Delivery<Vec<u8>>, goes_on: bool) {
+        if !goes_on {
+            self.tell(Event::Cancel);
+        }
+        self.tell(Event::Delivered(delivery));
+    }
+
+    /// What whoever waits has to do now and then.
+    pub(super) fn attend(
+        self: &Arc<Self>,
+        told: &mut Instant,
+        watch: &mut impl FnMut(&Progress) -> bool,
+    ) -> Result<(), Failure> {
+        if self.machine.is_poisoned() {
+            let cause = Cause::Driver("panicked while it told what had happened");
+            return Err(Failure { cause, sources: Vec::new(), targets: Vec::new() });
+        }
+        if told.elapsed() >= TELL_EVERY {
+            *told = Instant::now();
+            if !watch(&self.progress()) {
+                self.tell(Event::Cancel);
             }
         }
+        self.tell_time();
+        Ok(())
+    }
+
+    /// Whether, after the end, some of the buffers are still to come back, so that their bytes
+    /// are really free. A read that does not end although it was broken off is left to its thread,
+    /// and so is an open: they have timeouts, and then nobody to tell.
+    pub(super) fn is_awaited(&self, lent: &mut usize, end: Instant) -> bool {
+        *lent -= self.lock().rounds.take_buffers().len();
+        if *lent > 0 && Instant::now() < end {
+            self.shared.io.hurry();
+            return true;
+        }
+        self.targets.iter().for_each(|target| target.close());
+        false
     }
 
     /// Tells the machine that a moment has come which it waits for.
@@ -227,8 +264,7 @@ impl Run {
             }
         }
         if machine.is_over {
-            // Where nobody listens any more, nobody wants to know.
-            let _ = self.caller.send(ForCaller::Home);
+            (self.caller)(ForCaller::Home);
         }
         follows
     }
@@ -259,19 +295,14 @@ impl Run {
             Action::Send(packet) => return self.queue(machine, packet),
             Action::DropTarget { target } => self.targets[target].break_off(),
             Action::FinishTarget { .. } => {}
-            Action::Lend { buffers, len } => self.ask(ForCaller::Lend { buffers, len }),
-            Action::Deliver(delivery) => self.ask(ForCaller::Deliver(delivery)),
+            Action::Lend { buffers, len } => (self.caller)(ForCaller::Lend { buffers, len }),
+            Action::Deliver(delivery) => (self.caller)(ForCaller::Deliver(delivery)),
             Action::Done(outcome) => {
                 machine.is_over = true;
-                self.ask(ForCaller::Done(outcome));
+                (self.caller)(ForCaller::Done(outcome));
             }
         }
         None
-    }
-
-    fn ask(&self, message: ForCaller) {
-        // Where nobody waits for the reconstruction any more, it is over.
-        let _ = self.caller.send(message);
     }
 
     fn queue(&self, machine: &mut Machine, packet: OutgoingPacket<Vec<u8>>) -> Option<Work> {

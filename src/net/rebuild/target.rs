@@ -226,6 +226,14 @@ impl TargetLink {
         run.tell(Event::TargetFailed { target: self.index, message });
     }
 
+    /// Lets go of what is stored on this machine, which is removed unless the block is whole: at the
+    /// end, when nothing is sent any more. A connection closes when the last thread has let go.
+    pub(super) fn close(&self) {
+        if self.is_local() {
+            lock(&self.open).take();
+        }
+    }
+
     /// Ends the connection; what is stored of the block is removed.
     pub(super) fn break_off(&self) {
         let mut queue = lock(&self.queue);
