@@ -1,6 +1,7 @@
 package restripe.hadoop;
 
 import java.io.File;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.lang.reflect.Field;
 import java.util.ArrayList;
@@ -149,11 +150,19 @@ public final class Rebuild {
     ExtendedBlock block = new ExtendedBlock(group);
     block.setBlockId(group.getBlockId() + index);
     // The last packet has been sent, and may not have been stored yet.
-    for (int attempt = 0; node.getFSDataset().getLength(block) != blockLength; attempt++) {
+    for (int attempt = 0; length(node, block) != blockLength; attempt++) {
       if (attempt == 1000) {
         throw new IOException("block " + index + " was not rebuilt");
       }
       Thread.sleep(1);
+    }
+  }
+
+  private static long length(DataNode node, ExtendedBlock block) throws IOException {
+    try {
+      return node.getFSDataset().getLength(block);
+    } catch (FileNotFoundException notYet) {
+      return -1;
     }
   }
 
