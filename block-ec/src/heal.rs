@@ -9,7 +9,7 @@ use crate::protect::ParityDraft;
 use crate::protection::Protection;
 use crate::report::Problem;
 use crate::run::{Run, Turns, for_each};
-use crate::scrub::{Outcome, ScrubReport};
+use crate::scrub::{Outcome, RepairedGroup, ScrubReport};
 use crate::set::{Loaded, Set};
 use crate::state::State;
 use crate::store::{Draft, Publish, Published};
@@ -20,6 +20,37 @@ struct Patient<'a> {
     member: usize,
     job: u64,
     draft: Box<dyn Draft>,
+}
+
+/// What drafts were written of.
+struct Written {
+    /// Digests of the drafts' contents.
+    digests: Vec<[u8; 32]>,
+    /// Groups with something rebuilt.
+    groups: Vec<RepairedGroup>,
+}
+
+/// What is about to be rebuilt of a group, if anything.
+fn repaired(
+    set: &Set,
+    number: u64,
+    patients: &[Patient<'_>],
+    with_parity: bool,
+    loaded: &Loaded,
+) -> Option<RepairedGroup> {
+    let of_patient = |member: usize| patients.iter().find(|patient| patient.member == member);
+    let healed = loaded.bad_data.iter().filter_map(|chunk| of_patient(chunk.of));
+    let mut files: Vec<String> = healed.map(|patient| patient.record.path.clone()).collect();
+    let data_chunks = files.len() as u64;
+    files.dedup();
+    let parity_chunks = if with_parity { loaded.bad_parity.len() as u64 } else { 0 };
+    (data_chunks + parity_chunks > 0).then(|| RepairedGroup {
+        parity: set.parity_path.clone(),
+        group: number,
+        data_chunks,
+        parity_chunks,
+        files,
+    })
 }
 
 impl Protection {
@@ -59,8 +90,8 @@ impl Protection {
             None => None,
         };
         let written = self.write(set, &patients, new_parity.as_ref(), threads, run);
-        let digests = match written {
-            Ok(digests) => digests,
+        let Written { digests, mut groups } = match written {
+            Ok(written) => written,
             Err(error) => {
                 for patient in patients {
                     self.give_up(patient)?;
@@ -92,6 +123,12 @@ impl Protection {
             self.end_parity(set, sequence, draft, threads, run)?;
             parity.outcome = Outcome::Healed;
         }
+        let healed = |path: &String| {
+            let files = report.damaged_files.iter();
+            files.clone().any(|file| file.path == *path && file.outcome == Outcome::Healed)
+        };
+        groups.retain(|group| group.parity_chunks > 0 || group.files.iter().any(healed));
+        report.repaired_groups = groups;
         Ok(report)
     }
 
@@ -126,8 +163,8 @@ impl Protection {
         }
     }
 
-    /// Reads the set once more, rebuilds what is damaged, and writes the drafts. Returns the
-    /// digests of what was written for each patient.
+    /// Reads the set once more, rebuilds what is damaged, and writes the drafts. Returns what
+    /// was written for each patient, as digests, and which groups had damage.
     fn write(
         &self,
         set: &Set,
@@ -135,8 +172,9 @@ impl Protection {
         new_parity: Option<&(u64, ParityDraft)>,
         threads: usize,
         run: &Run<'_>,
-    ) -> Result<Vec<[u8; 32]>> {
-        let turns = Turns::new(vec![blake3::Hasher::new(); patients.len()]);
+    ) -> Result<Written> {
+        let hashers = vec![blake3::Hasher::new(); patients.len()];
+        let turns = Turns::new((hashers, Vec::new()));
         let groups = set.header.geometry.groups() as usize;
         let threads = run.threads_holding(set.group_bytes()).min(threads);
         let in_order = self.data.writes_in_order() || self.parity.writes_in_order();
@@ -144,6 +182,7 @@ impl Protection {
         let ended = for_each(groups, threads, Loaded::default, |loaded, number| {
             let mut work = || -> Result<()> {
                 set.load(number as u64, None, self.stores(), run, loaded)?;
+                let repaired = repaired(set, number as u64, patients, new_parity.is_some(), loaded);
                 set.repair(number as u64, loaded)?;
                 let group = set.header.geometry.group(number as u64);
                 let put = |hashers: Option<&mut Vec<blake3::Hasher>>| -> Result<()> {
@@ -173,8 +212,9 @@ impl Protection {
                     }
                     Ok(())
                 };
-                turns.take(number, |hashers| {
+                turns.take(number, |(hashers, groups)| {
                     put(Some(hashers))?;
+                    groups.extend(repaired);
                     if in_order { put(None) } else { Ok(()) }
                 })?;
                 if in_order { Ok(()) } else { put(None) }
@@ -190,8 +230,9 @@ impl Protection {
             return Err(error);
         }
         ended?;
-        let hashers = turns.into_inner();
-        Ok(hashers.iter().map(|hasher| *hasher.finalize().as_bytes()).collect())
+        let (hashers, groups) = turns.into_inner();
+        let digests = hashers.iter().map(|hasher| *hasher.finalize().as_bytes()).collect();
+        Ok(Written { digests, groups })
     }
 
     /// Puts a healed file in its place, if it is what it was and its owner has not changed it.

@@ -43,7 +43,7 @@ pub use read::{Healing, ReadReport};
 pub use report::{Count, Problem};
 pub use rescan::RescanReport;
 pub use run::{Rate, Run};
-pub use scrub::{DamagedFile, DamagedParity, Outcome, ScrubReport};
+pub use scrub::{DamagedFile, DamagedParity, Outcome, RepairedGroup, ScrubReport};
 pub use state::State;
 pub use status::{FileStatus, StatusReport, Totals};
 pub use store::{LocalStore, Store};

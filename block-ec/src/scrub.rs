@@ -31,6 +31,8 @@ pub struct ScrubReport {
     pub unprotected: Count,
     /// What else was not looked at, or could not be healed, and why.
     pub problems: Vec<Problem>,
+    /// Groups of which something was rebuilt and is in its place.
+    pub repaired_groups: Vec<RepairedGroup>,
     /// Bytes of data and parity that were read.
     pub bytes_read: u64,
     /// Files that were under the paths, with parity of them.
@@ -64,6 +66,21 @@ pub struct DamagedFile {
     pub lost_chunks: u64,
     /// What can be done, or was.
     pub outcome: Outcome,
+}
+
+/// A group of which something was rebuilt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepairedGroup {
+    /// The parity file that it had its parity in.
+    pub parity: String,
+    /// Its number in that.
+    pub group: u64,
+    /// Chunks of data that were rebuilt.
+    pub data_chunks: u64,
+    /// Chunks of parity that were rebuilt.
+    pub parity_chunks: u64,
+    /// The files whose chunks these are.
+    pub files: Vec<String>,
 }
 
 /// A parity file with damage.
@@ -342,6 +359,7 @@ impl ScrubReport {
         self.damaged_parity.extend(other.damaged_parity);
         self.changed.extend(other.changed);
         self.problems.extend(other.problems);
+        self.repaired_groups.extend(other.repaired_groups);
         self.bytes_read += other.bytes_read;
     }
 
@@ -351,5 +369,6 @@ impl ScrubReport {
         self.damaged_parity.sort_by(|a, b| a.path.cmp(&b.path));
         self.changed.sort_by(|a, b| a.path.cmp(&b.path));
         self.problems.sort_by(|a, b| a.path.cmp(&b.path));
+        self.repaired_groups.sort_by(|a, b| (&a.parity, a.group).cmp(&(&b.parity, b.group)));
     }
 }

@@ -9,6 +9,7 @@ use restripe::MatrixKind;
 use restripe::layout::Policy;
 
 use crate::bench::CodeShape;
+use crate::block_ec;
 use crate::block_place::UnitPlace;
 use crate::block_version::BlockVersion;
 use crate::exit::exit_table;
@@ -87,6 +88,22 @@ pub enum Command {
     Fetch(Fetch),
     /// Rebuild lost blocks of one striped group from blocks that are left
     Reconstruct(Reconstruct),
+    /// Make parity files for files that stay as they are
+    Protect(block_ec::args::Protect),
+    /// Show how protected files stand, without reading them
+    Status(block_ec::args::Status),
+    /// Read protected files and their parity, and tell what is damaged
+    Scrub(block_ec::args::Scrub),
+    /// Rebuild damaged files in place
+    Heal(block_ec::args::Heal),
+    /// Print a protected file, computing what is damaged
+    Cat(block_ec::args::Cat),
+    /// Remove the parity of files
+    Unprotect(block_ec::args::Unprotect),
+    /// Follow rules: protect, scrub and heal until it is stopped
+    Watch(block_ec::args::Watch),
+    /// Look after parity files themselves
+    Block(block_ec::args::Block),
     /// Show the CPU, the kernels that it can run and the one chosen; or compare policies
     Info(Info),
     /// Measure how fast this machine encodes and rebuilds, beside what copying memory takes

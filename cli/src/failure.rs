@@ -66,6 +66,10 @@ pub enum Failure {
         source: restripe::net::Error,
     },
 
+    /// Files and their parity.
+    #[error(transparent)]
+    BlockEc(#[from] restripe_block_ec::Error),
+
     /// The engine refused or found a fault.
     #[error("{context}: {source}")]
     Engine {
@@ -120,7 +124,8 @@ impl Failure {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Lost { .. } => Exit::Lost,
+            Self::Lost { .. } | Self::BlockEc(restripe_block_ec::Error::Lost { .. }) => Exit::Lost,
+            Self::BlockEc(restripe_block_ec::Error::Stopped) => Exit::Interrupted,
             _ => Exit::Failed,
         }
     }
@@ -134,9 +139,27 @@ impl Failure {
             | Self::Lost { advice, .. } => advice.clone(),
             Self::Io { source, path, .. } => io_advice(source, path),
             Self::Network { source, .. } => network_advice(source),
+            Self::BlockEc(error) => block_ec_advice(error),
             Self::Engine { .. } => None,
         }
     }
+}
+
+/// What can be done about the errors of files and their parity.
+fn block_ec_advice(error: &restripe_block_ec::Error) -> Option<String> {
+    use restripe_block_ec::Error;
+    Some(match error {
+        Error::Store { source, path, .. } => return io_advice(source, Path::new(path)),
+        Error::Busy { .. } => "wait until it has ended, then run the command again; restripe \
+                               status and cat need not wait"
+            .to_owned(),
+        Error::Metastore { damaged: true, .. } => {
+            "restripe block rescan makes a new one out of the parity files".to_owned()
+        }
+        Error::Changed { .. } => "run the command again when nobody writes there".to_owned(),
+        Error::Stopped => "run the same command again: it carries on where it was".to_owned(),
+        _ => return None,
+    })
 }
 
 /// What can be done about the errors of peers and blocks that have one usual cause.

@@ -9,11 +9,13 @@
 //! | what can be had back from it | [`heal`] |
 //! | bytes moved on all cores | [`pipeline`] |
 //! | files that are never half-written | [`unfinished`], [`io`] |
+//! | parity files for files that stay as they are | [`block_ec`] |
 //! | how fast this machine is | [`bench`], [`chart`] |
 //! | what is said at the end | [`report`] |
 
 pub mod args;
 pub mod bench;
+pub mod block_ec;
 pub mod block_place;
 pub mod block_version;
 pub mod chart;

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::exit::Exit;
@@ -47,10 +48,24 @@ fn table() -> MutexGuard<'static, Table> {
     TABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether the command ends by itself when it is asked to, and whether it has been.
+static GENTLE: AtomicBool = AtomicBool::new(false);
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// From here on the first Ctrl-C, SIGTERM or SIGHUP only sets what this returns: the command looks
+/// at it and ends by itself. A second one ends the process.
+pub fn stop_gently() -> &'static AtomicBool {
+    GENTLE.store(true, Ordering::Relaxed);
+    &STOP
+}
+
 /// Makes Ctrl-C, SIGTERM and SIGHUP remove what is unfinished and end the process with
 /// [`Exit::Interrupted`].
 pub fn handle_signals() {
     let handler = || {
+        if GENTLE.load(Ordering::Relaxed) && !STOP.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let table = table();
         let some = !table.leftovers.is_empty();
         for leftover in table.leftovers.values().rev() {

@@ -7,7 +7,7 @@ use std::fs;
 use common::{Encoded, Random, edit, restripe, run, run_on};
 use serde_json::Value;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 21] = [
     "encode",
     "verify",
     "repair",
@@ -15,6 +15,14 @@ const COMMANDS: [&str; 13] = [
     "serve",
     "fetch",
     "reconstruct",
+    "protect",
+    "status",
+    "scrub",
+    "heal",
+    "cat",
+    "unprotect",
+    "watch",
+    "block",
     "info",
     "bench",
     "matrix",

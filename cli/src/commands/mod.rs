@@ -11,6 +11,7 @@ use crate::report::{ErrorReport, Report, print_text};
 use crate::{io, unfinished};
 
 mod bench;
+mod block_ec;
 mod check;
 mod decode;
 mod encode;
@@ -61,6 +62,14 @@ pub fn run() -> ExitCode {
         Command::Serve(asked) => serve::run(&asked, output),
         Command::Fetch(asked) => fetch::run(&asked, output),
         Command::Reconstruct(asked) => reconstruct::run(&asked, output),
+        Command::Protect(asked) => block_ec::protect(&asked, output),
+        Command::Status(asked) => block_ec::status(&asked),
+        Command::Scrub(asked) => block_ec::scrub(&asked, output),
+        Command::Heal(asked) => block_ec::heal(&asked, output),
+        Command::Cat(asked) => block_ec::cat(&asked),
+        Command::Unprotect(asked) => block_ec::unprotect(&asked, output),
+        Command::Watch(asked) => block_ec::watch(&asked, output),
+        Command::Block(asked) => block_ec::block(&asked),
         Command::Info(asked) => info::run(&asked),
         Command::Bench(asked) => bench::run(&asked, output),
         Command::Matrix(asked) => matrix::run(&asked),

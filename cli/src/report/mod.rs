@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
+use crate::block_ec::report as block_ec;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::folder::{Folder, Form};
@@ -17,6 +18,8 @@ use crate::mend::Outcome;
 use crate::ranges::Ranges;
 
 mod text;
+
+pub(crate) use text::{BAD, CARE, GOOD, QUIET, count, styled};
 
 pub use text::print_text;
 
@@ -65,6 +68,22 @@ pub enum Report {
     Fetch(FetchReport),
     /// `restripe reconstruct`
     Reconstruct(ReconstructReport),
+    /// `restripe protect`
+    Protect(block_ec::ProtectReport),
+    /// `restripe status`
+    Status(block_ec::StatusReport),
+    /// `restripe scrub`
+    Scrub(block_ec::LookReport),
+    /// `restripe heal`
+    Heal(block_ec::LookReport),
+    /// `restripe cat`
+    Cat(block_ec::CatReport),
+    /// `restripe unprotect`
+    Unprotect(block_ec::UnprotectReport),
+    /// `restripe watch`, when it begins
+    Watch(block_ec::WatchReport),
+    /// `restripe block rescan`
+    Rescan(block_ec::RescanReport),
     /// `restripe info`
     Info(InfoReport),
     /// `restripe bench`

@@ -8,6 +8,7 @@ use super::{
     FetchReport, FolderReport, InfoReport, MatrixReport, PolicyReport, Proof, RangesReport,
     ReconstructReport, Report, ServeReport,
 };
+use crate::block_ec::text as block_ec;
 use crate::heal::finding::Finding;
 use crate::heal::tally::Condition;
 use crate::mend::{Outcome, Reason};
@@ -17,10 +18,10 @@ use crate::size::{exact, human};
 const MOST_BLOCKS: usize = 200;
 const MOST_RANGES: usize = 4;
 
-const GOOD: Style = AnsiColor::Green.on_default().bold();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const CARE: Style = AnsiColor::Yellow.on_default().bold();
-const QUIET: Style = Style::new().dimmed();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const CARE: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const QUIET: Style = Style::new().dimmed();
 
 /// Prints a report: results on standard output, errors on standard error. `piped`: standard
 /// output carries data, so everything goes to standard error.
@@ -33,6 +34,13 @@ pub fn print_text(report: &Report, piped: bool) {
         Report::Serve(report) => serve(report),
         Report::Fetch(report) => fetch(report),
         Report::Reconstruct(report) => reconstruct(report),
+        Report::Protect(report) => block_ec::protect(report),
+        Report::Status(report) => block_ec::status(report),
+        Report::Scrub(report) | Report::Heal(report) => block_ec::look(report),
+        Report::Cat(report) => block_ec::cat(report),
+        Report::Unprotect(report) => block_ec::unprotect(report),
+        Report::Watch(report) => block_ec::watch(report),
+        Report::Rescan(report) => block_ec::rescan(report),
         Report::Info(report) => info(report),
         Report::Bench(report) => bench(report),
         Report::Matrix(report) => return matrix(report),
@@ -47,11 +55,11 @@ pub fn print_text(report: &Report, piped: bool) {
     }
 }
 
-fn styled(style: Style, text: &str) -> String {
+pub(crate) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-fn count(number: u64, singular: &str) -> String {
+pub(crate) fn count(number: u64, singular: &str) -> String {
     format!("{number} {singular}{}", if number == 1 { "" } else { "s" })
 }
 
