@@ -35,7 +35,7 @@ pub struct Geometry {
 pub struct Group {
     /// Its bytes of the stream.
     pub stream: Range<u64>,
-    /// Bytes of its longest data unit; those before the last with bytes are as long.
+    /// Bytes of the stream from one data unit to the next; the last that has any has what is left.
     pub unit_len: u64,
     /// Bytes of a parity unit.
     pub parity_len: u64,
@@ -61,11 +61,13 @@ impl Geometry {
     pub fn group(&self, number: u64) -> Group {
         let start = number * self.group_len();
         let end = self.stream_len.min(start + self.group_len());
-        let unit_len = self.unit_len.min((end - start).div_ceil(self.data_units as u64));
+        // A chunk longer than a unit would take several units of its columns with it.
+        let even = (end - start).div_ceil(self.data_units as u64).max(self.chunk_len);
+        let unit_len = self.unit_len.min(even);
         Group {
             stream: start..end,
             unit_len,
-            parity_len: unit_len.next_multiple_of(self.sub_shards),
+            parity_len: unit_len.min(end - start).next_multiple_of(self.sub_shards),
             parity_start: number * self.full_parity_len(),
         }
     }
@@ -133,13 +135,15 @@ impl Geometry {
     }
 }
 
-/// Bytes under one checksum for a stream: 4 KiB, and more where there would be more than 2^18 of
-/// them; always a divisor of the unit.
-pub(crate) fn chunk_len(stream_len: u64, unit_len: u64) -> u64 {
+/// Bytes under one checksum for a stream: 4 KiB; more where there would be more than 2^18 of them;
+/// less where units are shorter. Always a divisor of the unit.
+pub(crate) fn chunk_len(stream_len: u64, unit_len: u64, data_units: usize) -> u64 {
     const SMALLEST: u64 = 4 << 10;
     let wanted = (stream_len >> 18).next_power_of_two().max(SMALLEST);
     // The largest power of two in the unit: policies have units of whole KiB.
-    wanted.min(unit_len & unit_len.wrapping_neg())
+    let share = stream_len.div_ceil(data_units as u64).max(1);
+    let fits = 1 << share.ilog2();
+    wanted.min(fits).min(unit_len & unit_len.wrapping_neg())
 }
 
 /// Checks what the arithmetic here relies on: numbers that came from a file.
@@ -203,17 +207,22 @@ mod tests {
     #[test]
     fn parity_of_what_is_left_is_no_longer_than_it_must_be() {
         assert_eq!(geometry(3300).parity_len(), 2 * 1000 + 2 * 100);
-        assert_eq!(geometry(2).parity_len(), 2);
+        assert_eq!(geometry(3330).parity_len(), 2 * 1000 + 2 * 110);
+        // A chunk is never cut among several units.
+        assert_eq!(geometry(3120).parity_len(), 2 * 1000 + 2 * 100);
+        assert_eq!(geometry(2).parity_len(), 4);
         let halves = Geometry { sub_shards: 2, ..geometry(3003) };
-        assert_eq!(halves.group(1).parity_len, 2);
+        assert_eq!(halves.group(1).parity_len, 4);
     }
 
     #[test]
     fn chunks_grow_with_the_stream_and_divide_the_unit() {
-        assert_eq!(chunk_len(0, 4 << 20), 4 << 10);
-        assert_eq!(chunk_len(1 << 30, 4 << 20), 4 << 10);
-        assert_eq!(chunk_len(1 << 40, 4 << 20), 4 << 20);
-        assert_eq!(chunk_len(1 << 50, 4 << 20), 4 << 20);
-        assert_eq!(chunk_len(1 << 30, 3 << 10), 1 << 10);
+        assert_eq!(chunk_len(0, 4 << 20, 6), 1);
+        assert_eq!(chunk_len(2000, 4 << 20, 3), 512);
+        assert_eq!(chunk_len(6 << 12, 4 << 20, 6), 4 << 10);
+        assert_eq!(chunk_len(1 << 30, 4 << 20, 6), 4 << 10);
+        assert_eq!(chunk_len(1 << 40, 4 << 20, 6), 4 << 20);
+        assert_eq!(chunk_len(1 << 50, 4 << 20, 6), 4 << 20);
+        assert_eq!(chunk_len(1 << 30, 3 << 10, 6), 1 << 10);
     }
 }

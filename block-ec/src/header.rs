@@ -206,7 +206,7 @@ impl<'a> Reader<'a> {
 
 fn parse(bytes: &[u8]) -> std::result::Result<Header, &'static str> {
     let mut reader = Reader(bytes);
-    if reader.number(4)? != VERSION.into() {
+    if reader.number(4)? != u64::from(VERSION) {
         return Err("it was made by a later release");
     }
     let sequence = reader.number(8)?;

@@ -84,10 +84,10 @@ fn parity_is_the_codes_of_the_files_blocks_group_by_group() {
     let code = restripe::ReedSolomon::new(3, 2).unwrap();
     let mut at = 0;
     for group in content.chunks(3 * 4096) {
-        // The last group's blocks share what is left.
-        let unit = group.len().div_ceil(3).min(4096);
-        let mut blocks: Vec<&[u8]> = group.chunks(unit).collect();
+        // The last group's blocks share what is left, but a chunk is not cut.
+        let mut blocks: Vec<&[u8]> = group.chunks(4096).collect();
         blocks.resize(3, &[]);
+        let unit = blocks[0].len();
         let mut expected = vec![vec![0; unit]; 2];
         code.encode(&blocks, &mut expected).unwrap();
         for expected in expected {
@@ -463,4 +463,21 @@ fn two_at_once_are_told_apart_and_readers_are_let_in() {
     assert_eq!(reader.status(&all()).unwrap().totals.by_state[&State::Healthy].files, 1);
     drop(first);
     place.open();
+}
+
+#[test]
+fn files_however_small_are_healed() {
+    for policy in ["RS-3-2-4k", "RS-6-3-4096k", "XOR-2-1-4k", "HHXOR-6-3-64k"] {
+        for len in [1, 2, 7, 100, 2000, 4096, 12_289, 24_577] {
+            let place = Place::in_memory();
+            let content = Random::new(len).bytes(len as usize);
+            place.write("file", &content);
+            place.protect(policy);
+            for at in [0, len / 2, len - 1] {
+                place.damage("file", at, 1);
+                assert!(place.heal().is_clean(), "{policy}: {len} bytes, damaged at {at}");
+                assert!(place.read("file") == content, "{policy}: {len} bytes, damaged at {at}");
+            }
+        }
+    }
 }

@@ -301,9 +301,11 @@ impl Model {
             let (mut lost, mut parity_at) = (vec![false; stream.len()], 0);
             let group_len = geometry.unit_len as usize * DATA_UNITS;
             for (number, group) in stream.chunks(group_len).enumerate() {
-                let unit_len = group.len().div_ceil(DATA_UNITS).min(geometry.unit_len as usize);
-                let mut units: Vec<&[u8]> = group.chunks(unit_len).collect();
+                let even = group.len().div_ceil(DATA_UNITS).max(geometry.chunk_len as usize);
+                let apart = even.min(geometry.unit_len as usize);
+                let mut units: Vec<&[u8]> = group.chunks(apart).collect();
                 units.resize(DATA_UNITS, &[]);
+                let unit_len = units[0].len();
                 let mut computed = vec![vec![0; unit_len]; PARITY_UNITS];
                 code.encode(&units, &mut computed).unwrap();
                 let parity_is_bad = |unit: usize, column: usize| {
@@ -314,7 +316,7 @@ impl Model {
                     parity_bytes.get(at..at + expected.len()) != Some(expected)
                 };
                 for column in 0..unit_len {
-                    let byte = |unit: usize| number * group_len + unit * unit_len + column;
+                    let byte = |unit: usize| number * group_len + unit * apart + column;
                     let there = |unit: &usize| column < units[*unit].len();
                     let bad_units: Vec<usize> =
                         (0..DATA_UNITS).filter(there).filter(|unit| bad[byte(*unit)]).collect();

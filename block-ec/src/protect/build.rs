@@ -116,7 +116,7 @@ impl Protection {
             sub_shards: code.sub_shards() as u64,
             unit_len,
             stream_len,
-            chunk_len: geometry::chunk_len(stream_len, unit_len),
+            chunk_len: geometry::chunk_len(stream_len, unit_len, code.data_units()),
         };
         geometry::check(&geometry)
             .map_err(|what| Error::Refused(format!("{}: {what}", work.folder)))?;
