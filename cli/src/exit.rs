@@ -48,7 +48,7 @@ Exit status:
   0    done; everything that was looked at is whole
   1    the command could not do its work; the message says why and what to do
   2    wrong command line
-  3    damaged, and everything damaged can be rebuilt (verify, repair --dry-run)
+  3    damaged, and everything damaged can be rebuilt (verify, scrub, status, --dry-run)
   4    damaged beyond what the blocks that are there can give back
   5    not known to be damaged beyond repair, but nothing proves some of the data
   130  stopped by Ctrl-C, SIGTERM or SIGHUP"

@@ -1,5 +1,6 @@
 //! What can be changed in one transaction.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
@@ -20,11 +21,13 @@ pub(super) const HEAL: i64 = 2;
 pub struct Change<'a> {
     transaction: &'a Transaction<'a>,
     path: &'a Path,
+    /// The folder that was looked up last: the next file lies in it, as a rule.
+    folder: RefCell<Option<(String, i64)>>,
 }
 
 impl<'a> Change<'a> {
     pub(super) fn new(transaction: &'a Transaction<'a>, path: &'a Path) -> Self {
-        Self { transaction, path }
+        Self { transaction, path, folder: RefCell::new(None) }
     }
 
     fn execute(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<usize> {
@@ -36,12 +39,19 @@ impl<'a> Change<'a> {
     }
 
     fn folder(&self, path: &str) -> Result<i64> {
+        if let Some((known, id)) = &*self.folder.borrow()
+            && known == path
+        {
+            return Ok(*id);
+        }
         self.execute("INSERT OR IGNORE INTO folder (path) VALUES (?1)", [path])?;
         let id = self
             .transaction
             .prepare_cached("SELECT id FROM folder WHERE path = ?1")
             .and_then(|mut statement| statement.query_row([path], |row| row.get(0)));
-        id.map_err(|error| failed(self.path, &error))
+        let id = id.map_err(|error| failed(self.path, &error))?;
+        *self.folder.borrow_mut() = Some((path.to_owned(), id));
+        Ok(id)
     }
 
     /// Notes where data or parity are.
@@ -84,20 +94,25 @@ impl<'a> Change<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Metastore`](crate::Error::Metastore), also for a change that is not legal or a file that is not recorded.
+    /// [`Error::Metastore`](crate::Error::Metastore), also for a change that is not legal or a file
+    /// that is not recorded.
     pub fn set_state(&self, path: &str, state: State) -> Result<()> {
-        let Some(file) = self.file(path)? else {
-            return Err(unusable(self.path, &format!("does not know {path}"), false));
-        };
-        if !file.state.may_become(state) {
-            let message = format!("may not call {path} {state}: it is {}", file.state);
-            return Err(unusable(self.path, &message, false));
-        }
         let (folder, name) = split(path);
-        let sql = "UPDATE file SET state = ?3 \
-                   WHERE folder = (SELECT id FROM folder WHERE path = ?1) AND name = ?2";
-        self.execute(sql, params![folder, name, state.number()])?;
-        Ok(())
+        let sql = format!("UPDATE file SET state = ?3 WHERE {}", may_become(state));
+        let changed = self.execute(&sql, params![folder, name, state.number()])?;
+        self.check_change(changed, path, state)
+    }
+
+    /// Tells why a state could not be changed.
+    fn check_change(&self, changed: usize, path: &str, state: State) -> Result<()> {
+        if changed == 1 {
+            return Ok(());
+        }
+        let message = match self.file(path)? {
+            Some(file) => format!("may not call {path} {state}: it is {}", file.state),
+            None => format!("does not know {path}"),
+        };
+        Err(unusable(self.path, &message, false))
     }
 
     /// Says that a file's owner has changed it: it has no parity any more.
@@ -127,13 +142,16 @@ impl<'a> Change<'a> {
         member: usize,
         checked: Option<i64>,
     ) -> Result<()> {
-        self.set_state(path, State::Healthy)?;
         let (folder, name) = split(path);
-        let sql = "UPDATE file SET identity = ?3, parity = ?4, member = ?5, checked = ?6 \
-                   WHERE folder = (SELECT id FROM folder WHERE path = ?1) AND name = ?2";
-        let identity = identity_bytes(identity);
-        self.execute(sql, params![folder, name, identity, parity, member as i64, checked])?;
-        Ok(())
+        let sql = format!(
+            "UPDATE file SET state = ?3, identity = ?4, parity = ?5, member = ?6, checked = ?7 \
+             WHERE {}",
+            may_become(State::Healthy)
+        );
+        let (state, identity) = (State::Healthy.number(), identity_bytes(identity));
+        let values = params![folder, name, state, identity, parity, member as i64, checked];
+        let changed = self.execute(&sql, values)?;
+        self.check_change(changed, path, State::Healthy)
     }
 
     /// Says who a file is now that its content was found to be what it was, or has been healed.
@@ -399,6 +417,16 @@ impl<'a> Change<'a> {
         )?;
         Ok(())
     }
+}
+
+/// The condition for a file, by folder and name, in a state that another may follow.
+fn may_become(state: State) -> String {
+    let before = State::ALL.into_iter().filter(|before| before.may_become(state));
+    let before: Vec<String> = before.map(|before| before.number().to_string()).collect();
+    format!(
+        "folder = (SELECT id FROM folder WHERE path = ?1) AND name = ?2 AND state IN ({})",
+        before.join(", ")
+    )
 }
 
 /// A header as it is recorded, its digest before it; and its length.

@@ -40,20 +40,23 @@ impl LocalDraft {
         Ok(Self { path: path.to_owned(), target, part, file, hook, unfinished: true })
     }
 
-    fn publish_new(&self) -> io::Result<()> {
+    fn publish_new(&self) -> io::Result<Identity> {
         if unless_missing(fs::symlink_metadata(&self.target))?.is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         self.hook.before("rename")?;
-        fs::rename(&self.part, &self.target)
+        let identity = system::identity(&self.file.metadata()?);
+        fs::rename(&self.part, &self.target)?;
+        Ok(identity)
     }
 
-    /// False where the file is not the one that was meant; it is then as it was.
-    fn replace(&self, meant: &Identity) -> io::Result<bool> {
-        let Some(old) = unless_missing(File::open(&self.target))? else { return Ok(false) };
+    /// Who the draft is in its place; `None` where the file is not the one that was meant, which is
+    /// then as it was.
+    fn replace(&self, meant: &Identity) -> io::Result<Option<Identity>> {
+        let Some(old) = unless_missing(File::open(&self.target))? else { return Ok(None) };
         let metadata = old.metadata()?;
         if system::identity(&metadata) != *meant {
-            return Ok(false);
+            return Ok(None);
         }
         if system::links(&metadata) > 1 {
             return Err(io::Error::other("it has several hard links, which a new file would part"));
@@ -62,6 +65,8 @@ impl LocalDraft {
         system::copy_attributes(&old, &self.file)?;
         self.hook.before("sync")?;
         self.file.sync_all()?;
+        // Not later: once it is in its place, its owner may write it.
+        let healed = system::identity(&self.file.metadata()?);
         self.hook.before("exchange")?;
         if system::exchange(&self.part, &self.target)? {
             // Whatever was at the path a moment ago is at the draft's now: nothing is lost if it
@@ -70,19 +75,19 @@ impl LocalDraft {
             if there != *meant || system::identity(&old.metadata()?) != *meant {
                 self.hook.before("exchange back")?;
                 system::exchange(&self.part, &self.target)?;
-                return Ok(false);
+                return Ok(None);
             }
             self.hook.before("unlink")?;
             fs::remove_file(&self.part)?;
-            return Ok(true);
+            return Ok(Some(healed));
         }
         if unless_missing(fs::symlink_metadata(&self.target))?
             .is_none_or(|now| system::identity(&now) != *meant)
         {
-            return Ok(false);
+            return Ok(None);
         }
         fs::rename(&self.part, &self.target)?;
-        Ok(true)
+        Ok(Some(healed))
     }
 }
 
@@ -111,19 +116,16 @@ impl Draft for LocalDraft {
 
     fn publish(mut self: Box<Self>, how: Publish<'_>) -> Result<Published> {
         let published = match how {
-            Publish::New => self.publish_new().map(|()| true),
+            Publish::New => self.publish_new().map(Some),
             Publish::InPlaceOf(meant) => self.replace(meant),
         };
         let published =
             published.map_err(Error::store("put the new file in place of", &*self.path))?;
-        if !published {
-            return Ok(Published::Changed);
-        }
+        let Some(identity) = published else { return Ok(Published::Changed) };
         self.unfinished = false;
         system::sync_folder(&self.target)
             .map_err(Error::store("sync the folder of", &*self.path))?;
-        let metadata = self.file.metadata().map_err(Error::store("look at", &*self.path))?;
-        Ok(Published::Done(system::identity(&metadata)))
+        Ok(Published::Done(identity))
     }
 }
 

@@ -171,12 +171,11 @@ impl Store for LocalStore {
     }
 
     fn open(&self, path: &str) -> Result<Option<Box<dyn Source>>> {
-        // Opening a pipe would wait for a writer.
-        if self.entry(path)?.is_none() {
-            return Ok(None);
-        }
-        let file =
-            unless_missing(File::open(self.full(path))).map_err(Error::store("open", path))?;
+        let opened = system::open(&self.full(path)).and_then(|file| {
+            let regular = file.metadata()?.is_file();
+            Ok(regular.then_some(file))
+        });
+        let file = unless_missing(opened).map_err(Error::store("open", path))?.flatten();
         let path = path.to_owned();
         Ok(file.map(|file| Box::new(LocalSource { file, path }) as Box<dyn Source>))
     }

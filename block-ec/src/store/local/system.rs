@@ -39,6 +39,27 @@ pub(super) fn owner(_metadata: &Metadata) -> String {
     String::new()
 }
 
+/// Opens a file for reading: not what a symbolic link points to, and without waiting for a writer
+/// where it is a pipe.
+#[cfg(unix)]
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => Ok(file.into()),
+        // A symbolic link, a socket: no file.
+        Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => {
+            Err(io::ErrorKind::NotFound.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
 /// Names of the file, itself included.
 #[cfg(unix)]
 pub(super) fn links(metadata: &Metadata) -> u64 {
