@@ -46,4 +46,6 @@ pub use run::{Rate, Run};
 pub use scrub::{DamagedFile, DamagedParity, Outcome, RepairedGroup, ScrubReport};
 pub use state::State;
 pub use status::{FileStatus, StatusReport, Totals};
+#[cfg(feature = "object")]
+pub use store::ObjectStore;
 pub use store::{LocalStore, Store};

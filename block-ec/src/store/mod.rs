@@ -11,8 +11,12 @@ use crate::error::Result;
 use crate::identity::{Entry, Identity};
 
 mod local;
+#[cfg(feature = "object")]
+mod object;
 
 pub use local::LocalStore;
+#[cfg(feature = "object")]
+pub use object::ObjectStore;
 
 /// What a listing meets.
 #[derive(Clone, Debug, PartialEq, Eq)]
