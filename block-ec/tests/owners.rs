@@ -13,10 +13,10 @@ use restripe_block_ec::{Hook, Run};
 const POLICY: &str = "RS-3-2-4k";
 
 /// Does something before one of all acts.
-fn at_act(number: u64, mut act: impl FnMut() + Send + 'static) -> (Hook, Arc<AtomicU64>) {
+fn at_act(number: u64, act: impl FnMut() + Send + 'static) -> (Hook, Arc<AtomicU64>) {
     let done = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&done);
-    let act = std::sync::Mutex::new(move || act());
+    let act = std::sync::Mutex::new(act);
     let hook = Hook::new(move |_| {
         if counter.fetch_add(1, Ordering::Relaxed) == number {
             act.lock().unwrap()();
