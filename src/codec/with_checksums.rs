@@ -11,12 +11,8 @@ use super::plan::check_count;
 use super::shards::{part, part_mut};
 use super::{ErasureCode, MAX_UNITS, Plan, encode};
 use crate::checksum::{ChunkedChecksum, Progress};
+use crate::kernel::MemoryPolicy;
 use crate::{Error, Result};
-
-/// The most bytes of all shards together that are gone through at a time: they should stay in the
-/// second-level cache. Measured for 6 + 3 and 10 + 4 units on a Zen 4 with 1 MiB of it, where half
-/// or a third more is about as good and an eighth takes twice as long out of memory.
-const TILE_OF_ALL: usize = 640 * 1024;
 
 /// The fewest bytes of one shard that are gone through at a time, unless chunks make it less.
 const MIN_TILE: usize = 8 * 1024;
@@ -171,7 +167,11 @@ fn run<I: AsRef<[u8]>, O: AsMut<[u8]>, T: AsMut<[u8]>>(
     }
     let by_tiles = plan.can_be_cut();
     let tile = match by_tiles {
-        true => tile_len(len, inputs.len() + outputs.len(), checksum.bytes_per_checksum()),
+        true => {
+            let tile_of_all = MemoryPolicy::selected()?.tile;
+            let shards = inputs.len() + outputs.len();
+            tile_len(tile_of_all, len, shards, checksum.bytes_per_checksum())
+        }
         false => len,
     };
     // A serialised plan may read a unit in many pieces, but no plan of a code does so.
@@ -204,10 +204,11 @@ fn run<I: AsRef<[u8]>, O: AsMut<[u8]>, T: AsMut<[u8]>>(
     Ok(())
 }
 
-/// Bytes of every shard that are gone through at a time: equal parts of `len`, and whole chunks
-/// where those are not longer, since a chunk in two pieces costs more.
-fn tile_len(len: usize, shards: usize, bytes_per_checksum: usize) -> usize {
-    let most = (TILE_OF_ALL / shards.max(1)).max(MIN_TILE);
+/// Bytes of every shard that are gone through at a time, of all together at most `tile_of_all` or
+/// so: equal parts of `len`, and whole chunks where those are not longer, since a chunk in two pieces
+/// costs more.
+fn tile_len(tile_of_all: usize, len: usize, shards: usize, bytes_per_checksum: usize) -> usize {
+    let most = (tile_of_all / shards.max(1)).max(MIN_TILE);
     let even = len.div_ceil(len.div_ceil(most).max(1));
     let grain = if bytes_per_checksum <= most { bytes_per_checksum } else { GRAIN };
     even.div_ceil(grain).max(1) * grain
@@ -219,6 +220,8 @@ mod tests {
 
     #[test]
     fn tiles_are_even_and_made_of_whole_chunks() {
+        const TILE_OF_ALL: usize = 640 << 10;
+        let tile_len = |len, shards, chunk_len| tile_len(TILE_OF_ALL, len, shards, chunk_len);
         assert_eq!(tile_len(65536, 9, 512), 65536);
         assert_eq!(tile_len(65536, 14, 512), 32768);
         assert_eq!(tile_len(16 << 20, 9, 512), 72704);

@@ -177,7 +177,8 @@ impl KernelId {
     /// # Errors
     ///
     /// [`Error::KernelUnavailable`] when `RESTRIPE_KERNEL` is set to a name that is unknown, or
-    /// that this CPU does not support.
+    /// that this CPU does not support; [`Error::Invalid`] when `RESTRIPE_STREAM_FROM` is set to what
+    /// [`MemoryPolicy`] does not take.
     #[inline]
     pub fn selected() -> Result<Self> {
         static SELECTED: OnceBox<Result<KernelId>> = OnceBox::new();
@@ -188,6 +189,8 @@ impl KernelId {
     }
 
     fn select() -> Result<Self> {
+        // Whoever sets that wants it to count: nothing computes where it cannot.
+        MemoryPolicy::selected()?;
         #[cfg(feature = "std")]
         if let Some(name) = std::env::var_os("RESTRIPE_KERNEL") {
             return Self::from_name(&name.to_string_lossy());
