@@ -6,10 +6,14 @@
 //! for and check what is cheaper to check there; what memory safety rests on is checked here.
 
 mod arguments;
+#[cfg(feature = "bench")]
+mod bench;
 mod checksum;
 mod code;
 mod failure;
 mod handles;
 mod memory;
+mod packets;
 mod plan;
+mod rounds;
 mod system;

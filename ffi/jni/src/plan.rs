@@ -188,7 +188,7 @@ fn in_whole(error: Error, start: usize, chunk_len: usize) -> Error {
 }
 
 /// An array of units.
-fn list<'local>(
+pub(crate) fn list<'local>(
     env: &mut Env<'local>,
     units: impl Iterator<Item = usize>,
 ) -> Outcome<JIntArray<'local>> {

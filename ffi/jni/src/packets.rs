@@ -1,0 +1,165 @@
+//! `restripe.Packets`: the header of a packet, and packets taken out of a stream.
+
+use std::sync::{Mutex, PoisonError};
+
+use jni::EnvUnowned;
+use jni::objects::{JByteArray, JLongArray, JObject};
+use jni::sys::{jboolean, jint, jlong};
+use restripe::hdfs::{PacketHeader, PacketReader};
+
+use super::arguments::{checksum, count};
+use super::failure::{Failure, call};
+use super::handles::Table;
+use super::memory::{Memory, Stretch};
+
+static READERS: Table<Mutex<PacketReader>> = Table::new("Packets.Reader");
+
+/// `static byte[] header(long offset, long seqno, boolean last, boolean sync, int dataLength,
+/// int checksumsLength)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Packets_header<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    offset: jlong,
+    seqno: jlong,
+    last: jboolean,
+    sync: jboolean,
+    data_len: jint,
+    sums_len: jint,
+) -> JByteArray<'local> {
+    call(&mut env, |env| {
+        let offset_in_block = u64::try_from(offset).map_err(|_| Failure::Value {
+            what: "offset of a packet",
+            got: offset,
+            expected: "0 or more",
+        })?;
+        let header = PacketHeader {
+            offset_in_block,
+            seqno,
+            last_packet_in_block: last,
+            data_len: count("length of a packet's data", data_len)? as u32,
+            sync_block: sync,
+        };
+        let sums_len = count("length of a packet's checksums", sums_len)? as u32;
+        Ok(env.byte_array_from_slice(header.encode(sums_len).as_ref())?)
+    })
+}
+
+/// `static long open(int kind, int bytesPerChecksum)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Packets_00024Reader_open<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    kind: jint,
+    bytes_per_checksum: jint,
+) -> jlong {
+    call(&mut env, |_| {
+        let reader = PacketReader::new(checksum(kind, bytes_per_checksum)?);
+        READERS.insert(Mutex::new(reader))
+    })
+}
+
+/// `static void close(long handle)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Packets_00024Reader_close<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    handle: jlong,
+) {
+    call(&mut env, |_| {
+        READERS.close(handle);
+        Ok(())
+    });
+}
+
+/// `int push(long handle, Object bytes, int position, int length, boolean direct)`: how many bytes
+/// were taken.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Packets_00024Reader_push<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    handle: jlong,
+    bytes: JObject<'local>,
+    position: jint,
+    len: jint,
+    direct: jboolean,
+) -> jint {
+    call(&mut env, |env| {
+        let reader = READERS.get(handle)?;
+        let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = Memory::new(env, direct, len)?;
+        // SAFETY: an argument of the method: a buffer, or an array, as `direct` says.
+        unsafe { memory.input("bytes", 0, bytes.as_raw(), position, Stretch::Data) }?;
+        let mut taken = 0;
+        memory.run(1, |inputs, _, start| {
+            // Nothing more once it has stopped within a part.
+            if taken == start {
+                taken += reader.push(inputs[0])?;
+            }
+            Ok(())
+        })?;
+        Ok(taken as jint)
+    })
+}
+
+/// `boolean packet(long handle, long[] out)`: whether a packet is there, and its numbers: offset,
+/// number, last, sync, lengths of data and checksums.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Packets_00024Reader_packet<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    handle: jlong,
+    out: JLongArray<'local>,
+) -> jboolean {
+    call(&mut env, |env| {
+        let reader = READERS.get(handle)?;
+        let reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(packet) = reader.packet() else { return Ok(false) };
+        let header = packet.header;
+        let numbers = [
+            header.offset_in_block.cast_signed(),
+            header.seqno,
+            header.last_packet_in_block.into(),
+            header.sync_block.into(),
+            header.data_len.into(),
+            packet.checksums.len() as jlong,
+        ];
+        out.set_region(env, 0, &numbers)?;
+        Ok(true)
+    })
+}
+
+/// `void take(long handle, Object data, int position, int length, Object checksums,
+/// int checksumsPosition, boolean direct)`: copies the packet out and lets go of it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Packets_00024Reader_take<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    handle: jlong,
+    data: JObject<'local>,
+    position: jint,
+    sums: JObject<'local>,
+    sums_position: jint,
+    direct: jboolean,
+) {
+    call(&mut env, |env| {
+        let reader = READERS.get(handle)?;
+        let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(packet) = reader.packet() {
+            for (what, object, position, bytes) in [
+                ("data", &data, position, packet.data),
+                ("checksums", &sums, sums_position, packet.checksums),
+            ] {
+                let len = jint::try_from(bytes.len()).unwrap_or(jint::MAX);
+                let mut memory = Memory::new(env, direct, len)?;
+                // SAFETY: an argument of the method: a buffer, or an array, as `direct` says.
+                unsafe { memory.output(what, 0, object.as_raw(), position, Stretch::Data) }?;
+                memory.run(1, |_, outputs, start| {
+                    outputs[0].copy_from_slice(&bytes[start..start + outputs[0].len()]);
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(reader.release()?)
+    });
+}
