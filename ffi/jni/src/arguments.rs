@@ -1,39 +1,33 @@
 //! Plain arguments: lists of numbers, units, kinds of checksums.
 
-use arrayvec::ArrayVec;
 use jni::Env;
 use jni::objects::JIntArray;
 use jni::sys::jint;
 use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 
 use super::failure::{Failure, Outcome};
-use super::memory::MAX_BUFFERS;
+use super::memory::{List, MAX_BUFFERS};
 
 /// The first `count` numbers of an array.
-pub(crate) fn numbers(
-    env: &Env<'_>,
-    array: &JIntArray<'_>,
-    count: usize,
-) -> Outcome<ArrayVec<jint, MAX_BUFFERS>> {
+pub(crate) fn numbers(env: &Env<'_>, array: &JIntArray<'_>, count: usize) -> Outcome<List<jint>> {
     let refused = |got: usize| Failure::Value {
         what: "number of positions",
         got: i64::try_from(got).unwrap_or(i64::MAX),
         expected: "one for every buffer, at most 512",
     };
-    let mut numbers: ArrayVec<jint, MAX_BUFFERS> = ArrayVec::new();
     if count > MAX_BUFFERS {
         return Err(refused(count));
     }
-    numbers.extend(std::iter::repeat_n(0, count));
     if array.len(env)? < count {
         return Err(refused(array.len(env)?));
     }
+    let mut numbers = List::from_elem(0, count);
     array.get_region(env, 0, &mut numbers)?;
     Ok(numbers)
 }
 
 /// A list of units: as many as the array has.
-pub(crate) fn units(env: &Env<'_>, array: &JIntArray<'_>) -> Outcome<ArrayVec<usize, MAX_BUFFERS>> {
+pub(crate) fn units(env: &Env<'_>, array: &JIntArray<'_>) -> Outcome<List<usize>> {
     let numbers = numbers(env, array, array.len(env)?)?;
     let unit = |&number: &jint| {
         usize::try_from(number).map_err(|_| Failure::Value {

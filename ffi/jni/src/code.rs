@@ -1,15 +1,14 @@
 //! `restripe.ReedSolomon`.
 
-use arrayvec::ArrayVec;
 use jni::objects::{JIntArray, JObject, JObjectArray, JString};
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
-use restripe::{ErasureCode as _, Error, MAX_UNITS, MatrixKind, Plan, ReedSolomon};
+use restripe::{ErasureCode as _, Error, MatrixKind, Plan, ReedSolomon};
 
 use super::arguments::{checksum, count, numbers, units};
 use super::failure::{Outcome, call};
 use super::handles::Table;
-use super::memory::{MAX_BUFFERS, Memory, Stretch, elements};
+use super::memory::{List, Memory, Stretch, elements};
 use super::plan::PLANS;
 
 static CODES: Table<ReedSolomon> = Table::new("ReedSolomon");
@@ -123,13 +122,12 @@ pub extern "system" fn Java_restripe_ReedSolomon_reconstruct<'local>(
         let present = |&unit: &usize| !shards[unit].is_null();
         let is_erased = |unit: &usize| erased.contains(unit);
         let units = (0..shards.len()).filter(present);
-        let mut available: ArrayVec<usize, MAX_UNITS> =
-            units.clone().filter(|unit| !is_erased(unit)).collect();
+        let mut available: List<usize> = units.clone().filter(|unit| !is_erased(unit)).collect();
         if available.len() < code.data_units() {
             available.extend(units.filter(is_erased));
         }
         available.truncate(code.data_units());
-        let rebuilt: ArrayVec<usize, MAX_BUFFERS> =
+        let rebuilt: List<usize> =
             erased.iter().copied().filter(|unit| !available.contains(unit)).collect();
         let plan = code.plan(&available, &rebuilt)?;
         let mut memory = Memory::new(env, direct, len)?;
@@ -183,7 +181,7 @@ pub extern "system" fn Java_restripe_ReedSolomon_encodeWithChecksums<'local>(
         let checksum = checksum(kind, bytes_per_checksum)?;
         let lists = [&data, &parity, &data_sums, &parity_sums];
         let [data, parity, data_sums, parity_sums] = {
-            let mut all = lists.map(|_| ArrayVec::new());
+            let mut all = lists.map(|_| List::new());
             for (list, array) in all.iter_mut().zip(lists) {
                 *list = elements(env, array)?;
             }

@@ -8,12 +8,12 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::{ptr, slice};
 
-use arrayvec::ArrayVec;
 use jni::Env;
 use jni::objects::JObjectArray;
 use jni::refs::Reference as _;
 use jni::sys::{self, jint, jobject, jsize};
 use restripe::checksum::ChunkedChecksum;
+use smallvec::SmallVec;
 
 use super::failure::{Failure, Outcome};
 
@@ -22,6 +22,10 @@ pub(crate) const HEAP_TILE: usize = 64 << 10;
 
 /// Buffers of one call: all units of a code and their checksums.
 pub(crate) const MAX_BUFFERS: usize = 512;
+
+/// What there is one of for every buffer: on the stack for codes as they are in use, and small, since
+/// it is moved.
+pub(crate) type List<T> = SmallVec<[T; 32]>;
 
 /// Which part of a buffer belongs to a range of the data.
 #[derive(Clone, Copy)]
@@ -65,7 +69,7 @@ pub(crate) struct Memory {
     env: *mut sys::JNIEnv,
     is_direct: bool,
     len: usize,
-    buffers: ArrayVec<Buffer, MAX_BUFFERS>,
+    buffers: List<Buffer>,
     /// How many of them are inputs.
     inputs: usize,
 }
@@ -79,7 +83,7 @@ impl Memory {
             got: len.into(),
             expected: "0 or more",
         })?;
-        Ok(Self { env: env.get_raw(), is_direct, len, buffers: ArrayVec::new(), inputs: 0 })
+        Ok(Self { env: env.get_raw(), is_direct, len, buffers: List::new(), inputs: 0 })
     }
 
     /// Bytes of data in every buffer.
@@ -189,12 +193,8 @@ impl Memory {
             let len = stretch.of(0..self.len).map_or(usize::MAX, |bytes| bytes.end);
             Failure::Bounds { what, index, position: position.into(), len, capacity }
         })?;
-        let buffer = Buffer { object, start, position, stretch, what, index };
-        self.buffers.try_push(buffer).map_err(|_| Failure::Value {
-            what: "number of buffers",
-            got: MAX_BUFFERS as i64 + 1,
-            expected: "at most 512",
-        })
+        self.buffers.push(Buffer { object, start, position, stretch, what, index });
+        Ok(())
     }
 
     /// Goes through the data: `body` is given the inputs, the outputs, and where in the data they
@@ -241,11 +241,11 @@ impl Memory {
     unsafe fn part(
         &self,
         range: Range<usize>,
-        starts: &ArrayVec<*mut u8, MAX_BUFFERS>,
+        starts: &List<*mut u8>,
         body: &mut impl FnMut(&[&[u8]], &mut [&mut [u8]], usize) -> Outcome,
     ) -> Outcome {
-        let mut inputs: ArrayVec<&[u8], MAX_BUFFERS> = ArrayVec::new();
-        let mut outputs: ArrayVec<&mut [u8], MAX_BUFFERS> = ArrayVec::new();
+        let mut inputs: List<&[u8]> = List::new();
+        let mut outputs: List<&mut [u8]> = List::new();
         for (at, (buffer, &start)) in self.buffers.iter().zip(starts).enumerate() {
             let bytes = buffer.stretch.of(range.clone()).unwrap_or_default();
             if bytes.is_empty() {
@@ -356,7 +356,7 @@ fn meet(start: *const u8, len: usize, other: &[u8]) -> bool {
 /// All arrays of a call in their critical sections; dropping it ends them.
 struct Pinned<'a> {
     memory: &'a Memory,
-    starts: ArrayVec<*mut u8, MAX_BUFFERS>,
+    starts: List<*mut u8>,
 }
 
 impl<'a> Pinned<'a> {
@@ -365,7 +365,7 @@ impl<'a> Pinned<'a> {
         if !memory.machine_pins()? {
             return Ok(None);
         }
-        let mut pinned = Self { memory, starts: ArrayVec::new() };
+        let mut pinned = Self { memory, starts: List::new() };
         let env = memory.env;
         for buffer in &memory.buffers {
             let mut is_copy = false;
@@ -406,10 +406,7 @@ impl Drop for Pinned<'_> {
 }
 
 /// The elements of an array of objects, as local references; null for those that are null.
-pub(crate) fn elements(
-    env: &Env<'_>,
-    array: &JObjectArray<'_>,
-) -> Outcome<ArrayVec<jobject, MAX_BUFFERS>> {
+pub(crate) fn elements(env: &Env<'_>, array: &JObjectArray<'_>) -> Outcome<List<jobject>> {
     let len = array.len(env)?;
     if len > MAX_BUFFERS {
         return Err(Failure::Value {
@@ -420,7 +417,7 @@ pub(crate) fn elements(
     }
     env.ensure_local_capacity(len)?;
     let raw = env.get_raw();
-    let mut elements = ArrayVec::new();
+    let mut elements = List::new();
     for index in 0..len as jsize {
         // SAFETY: `raw` is this thread's, the array is no null since its length was asked for, and
         // the index lies within. The references are given back when the native method returns.

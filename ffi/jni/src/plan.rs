@@ -1,6 +1,5 @@
 //! `restripe.Plan`.
 
-use arrayvec::ArrayVec;
 use jni::objects::{JByteArray, JIntArray, JObject, JObjectArray};
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
@@ -10,7 +9,7 @@ use super::arguments::{checksum, numbers, units};
 use super::code::{KeptPlan, two_lists};
 use super::failure::{Failure, Outcome, call};
 use super::handles::Table;
-use super::memory::{Memory, Stretch, elements};
+use super::memory::{List, Memory, Stretch, elements};
 
 pub(crate) static PLANS: Table<KeptPlan> = Table::new("Plan");
 
@@ -147,7 +146,7 @@ pub extern "system" fn Java_restripe_Plan_applyWithChecksums<'local>(
         let plan = PLANS.get(handle)?;
         let checksum = checksum(kind, bytes_per_checksum)?;
         let lists = [&inputs, &input_sums, &outputs, &output_sums];
-        let mut all = lists.map(|_| ArrayVec::new());
+        let mut all = lists.map(|_| List::new());
         for (list, array) in all.iter_mut().zip(lists) {
             *list = elements(env, array)?;
         }
