@@ -7,12 +7,16 @@ use core::arch::x86_64::*;
 
 use super::super::generic::{self, FoldVector, keep_order};
 use super::super::step::{self, Step};
-use super::super::{BLOCK, Blocks, ByBlocks, CrcTable, Functions, MERGED_FROM, PREFETCH_DISTANCE};
+use super::super::{
+    BLOCK, Blocks, ByBlocks, CrcTable, Extend, Functions, MERGED_FROM, PREFETCH_DISTANCE,
+};
 use super::pclmul::Lane;
 use super::{CRC32_KEYS, Crc32, Crc32c, entries, entries_for_any, one_buffer, reversed_bytes};
 use crate::checksum::CrcAlgorithm;
 use crate::checksum::polynomial::{LaneKeys, Polynomial};
 use crate::cpu;
+
+mod both_ways;
 
 #[derive(Clone, Copy)]
 struct Lanes(__m512i);
@@ -389,6 +393,15 @@ entries_for_any!(
 polynomial_entries!(crc32, Crc32);
 polynomial_entries!(crc32c, Crc32c);
 
+/// Castagnoli's CRC where a multiplication is done every other cycle.
+#[target_feature(
+    enable = "ssse3,sse4.1,sse4.2,pclmulqdq,avx,avx2,vpclmulqdq,avx512f,avx512bw,avx512vl"
+)]
+unsafe fn extend_crc32c_both_ways(state: u32, data: *const u8, len: usize) -> u32 {
+    // SAFETY: the caller's own promise.
+    unsafe { both_ways::extend(state, data, len) }
+}
+
 /// Defines [`Blocks`] with `$chains` chains beside the folded blocks, or
 /// `$fewer`, that go on by a word every `$lines` lines.
 macro_rules! blocks_entry {
@@ -421,7 +434,7 @@ blocks_entry!(eight_and_3: Crc32c, 3 or 2 chains, 1 lines a word);
 blocks_entry!(eight_and_5: Crc32c, 5 or 4 chains, 1 lines a word);
 blocks_entry!(sixteen_and_3: Crc32c, 3 or 2 chains, 2 lines a word);
 
-const fn table_of(name: &'static str, blocks: Blocks) -> CrcTable {
+const fn table_of(name: &'static str, extend: Extend, blocks: Blocks) -> CrcTable {
     CrcTable {
         name,
         lowest_first,
@@ -434,7 +447,7 @@ const fn table_of(name: &'static str, blocks: Blocks) -> CrcTable {
             merged_from: usize::MAX,
         },
         crc32c: Functions {
-            extend: extend_crc32c,
+            extend,
             finish: crc32c::finish,
             by_blocks: Some(ByBlocks { blocks, merge: crc32c::merge }),
             merged_from: MERGED_FROM,
@@ -444,14 +457,16 @@ const fn table_of(name: &'static str, blocks: Blocks) -> CrcTable {
 
 /// For a multiplication every other cycle and an instruction every cycle: AMD's Zen 4, where it
 /// was measured, and CPUs of which nothing better is known.
-static EIGHT_AND_3: CrcTable = table_of("vpclmulqdq 512, 8 blocks beside 3 by crc32", eight_and_3);
+static EIGHT_AND_3: CrcTable =
+    table_of("vpclmulqdq 512, 8 blocks beside 3 by crc32", extend_crc32c_both_ways, eight_and_3);
 
 /// For a multiplication every other cycle and almost two instructions every cycle: AMD's Zen 5.
-static EIGHT_AND_5: CrcTable = table_of("vpclmulqdq 512, 8 blocks beside 5 by crc32", eight_and_5);
+static EIGHT_AND_5: CrcTable =
+    table_of("vpclmulqdq 512, 8 blocks beside 5 by crc32", extend_crc32c_both_ways, eight_and_5);
 
 /// For a multiplication and an instruction every cycle: Intel's Ice Lake and later.
 static SIXTEEN_AND_3: CrcTable =
-    table_of("vpclmulqdq 512, 16 blocks beside 3 by crc32", sixteen_and_3);
+    table_of("vpclmulqdq 512, 16 blocks beside 3 by crc32", extend_crc32c, sixteen_and_3);
 
 /// The table for this CPU.
 pub(super) fn table() -> &'static CrcTable {
