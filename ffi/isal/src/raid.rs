@@ -1,6 +1,7 @@
 //! P, and P with Q, of RAID. The last pointers of the array are the parity.
 
 use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
 
 use restripe::gf8;
 use restripe::kernel::dot_product_of_pointers;
@@ -20,23 +21,67 @@ fn coefficient(row: usize, source: usize) -> u8 {
 ///
 /// # Safety
 ///
-/// All buffers have bytes `start..start + len` (outputs: `len`), and outputs overlap nothing.
-unsafe fn sums(sources: &[*mut c_void], outputs: &[*mut u8], start: usize, len: usize) {
-    // A few dozen disks are many; an array of more goes by parts.
-    const PART: usize = 64;
-    for (part, sources) in sources.chunks(PART).enumerate() {
-        let mut pointers = [core::ptr::null(); PART];
-        for (pointer, source) in pointers.iter_mut().zip(sources) {
-            // SAFETY: the caller's promise.
-            *pointer = unsafe { source.cast::<u8>().add(start) }.cast_const();
-        }
-        let coefficient = |row, source| coefficient(row, part * PART + source);
-        // SAFETY: the caller's promise.
-        unsafe {
-            let inputs = &pointers[..sources.len()];
-            dot_product_of_pointers(kernel(), coefficient, inputs, outputs, len, part > 0);
-        }
+/// All buffers have `len` bytes, and outputs overlap nothing.
+unsafe fn sums(sources: &[*mut c_void], outputs: &[*mut c_void], len: usize) {
+    // SAFETY: a pointer is a pointer, whatever to; the rest is the caller's promise.
+    unsafe {
+        let inputs = list(sources.as_ptr().cast(), sources.len());
+        let outputs = list(outputs.as_ptr().cast(), outputs.len());
+        dot_product_of_pointers(kernel(), coefficient, inputs, outputs, len, false);
     }
+}
+
+/// A tile of what should be in the parity buffers.
+struct Computed([[MaybeUninit<u8>; TILE]; 2]);
+
+impl Computed {
+    fn new() -> Self {
+        Self([[MaybeUninit::uninit(); TILE]; 2])
+    }
+
+    /// The first `ROWS` sums of bytes `start..start + len` of the sources; at most a tile.
+    ///
+    /// # Safety
+    ///
+    /// All sources have those bytes.
+    unsafe fn sums<const ROWS: usize>(
+        &mut self,
+        sources: &[*mut c_void],
+        start: usize,
+        len: usize,
+    ) -> [&[u8]; ROWS] {
+        // A few dozen disks are many; an array of more goes by parts.
+        const PART: usize = 64;
+        assert!(len <= TILE);
+        let outputs: [*mut u8; ROWS] =
+            core::array::from_fn(|row| self.0[row].as_mut_ptr().cast::<u8>());
+        let mut pointers = [const { MaybeUninit::<*const u8>::uninit() }; PART];
+        for (part, sources) in sources.chunks(PART).enumerate() {
+            for (pointer, source) in pointers.iter_mut().zip(sources) {
+                // SAFETY: the caller's promise.
+                pointer.write(unsafe { source.cast::<u8>().add(start) }.cast_const());
+            }
+            let coefficient = |row, source| coefficient(row, part * PART + source);
+            // SAFETY: so many pointers were just written; the rest is the caller's promise, and
+            // tiles that are as long.
+            unsafe {
+                let inputs = list(pointers.as_ptr().cast(), sources.len());
+                dot_product_of_pointers(kernel(), coefficient, inputs, &outputs, len, part > 0);
+            }
+        }
+        // SAFETY: every byte of them was written: there is at least one source.
+        outputs.map(|output| unsafe { core::slice::from_raw_parts(output, len) })
+    }
+}
+
+/// The bytes of a buffer that a tile begins at `start` of.
+///
+/// # Safety
+///
+/// The buffer has those bytes, and nobody writes them meanwhile.
+unsafe fn tile<'a>(buffer: *mut c_void, start: usize, len: usize) -> &'a [u8] {
+    // SAFETY: the caller's promise.
+    unsafe { list(buffer.cast::<u8>().add(start), len) }
 }
 
 /// The last of `vects` buffers becomes the sum of the others. 0, or 1 for fewer than three.
@@ -49,7 +94,7 @@ pub unsafe extern "C" fn xor_gen(vects: c_int, len: c_int, array: *const *mut c_
     unsafe {
         let array = list(array, count(vects));
         let (sources, parity) = array.split_at(array.len() - 1);
-        sums(sources, &[parity[0].cast()], 0, count(len));
+        sums(sources, parity, count(len));
     }
     0
 }
@@ -63,12 +108,16 @@ pub unsafe extern "C" fn xor_check(vects: c_int, len: c_int, array: *const *mut 
     if vects < 2 {
         return 1;
     }
-    let mut sum = [0u8; TILE];
+    // SAFETY: the caller promises `vects` buffers.
+    let array = unsafe { list(array, count(vects)) };
+    let (sources, last) = array.split_at(array.len() - 1);
+    let mut computed = Computed::new();
     for start in (0..count(len)).step_by(TILE) {
-        let tile = (count(len) - start).min(TILE);
-        // SAFETY: the caller promises `vects` buffers of `len` bytes.
-        unsafe { sums(list(array, count(vects)), &[sum.as_mut_ptr()], start, tile) };
-        if sum[..tile].iter().any(|&byte| byte != 0) {
+        let size = (count(len) - start).min(TILE);
+        // SAFETY: the caller promises `len` bytes of each buffer.
+        let ([sum], last) =
+            unsafe { (computed.sums(sources, start, size), tile(last[0], start, size)) };
+        if sum != last {
             return len;
         }
     }
@@ -92,7 +141,7 @@ unsafe fn pq_gen_of(vects: c_int, len: c_int, array: *const *mut c_void, multipl
     unsafe {
         let array = list(array, count(vects));
         let (sources, parity) = array.split_at(array.len() - 2);
-        sums(sources, &[parity[0].cast(), parity[1].cast()], 0, count(len));
+        sums(sources, parity, count(len));
     }
     0
 }
@@ -128,27 +177,30 @@ unsafe fn pq_check_of(vects: c_int, len: c_int, array: *const *mut c_void) -> c_
     // SAFETY: the caller's promise.
     let array = unsafe { list(array, count(vects)) };
     let (sources, parity) = array.split_at(array.len() - 2);
-    let mut computed = [[0u8; TILE]; 2];
+    let mut computed = Computed::new();
     for start in (0..count(len)).step_by(TILE) {
-        let tile = (count(len) - start).min(TILE);
-        let outputs = computed.each_mut().map(|sum| sum.as_mut_ptr());
-        // SAFETY: the caller's promise.
-        unsafe { sums(sources, &outputs, start, tile) };
-        // SAFETY: as above.
-        let [p, q] = [0, 1].map(|index: usize| unsafe {
-            core::slice::from_raw_parts(parity[index].cast::<u8>().add(start), tile)
-        });
-        for at in 0..tile {
-            let position = (start + at) as c_int;
-            if computed[0][at] != p[at] {
-                return position | 1;
-            }
-            if computed[1][at] != q[at] {
-                return position | 2;
-            }
+        let size = (count(len) - start).min(TILE);
+        // SAFETY: the caller promises `len` bytes of each buffer.
+        let (sums, parity) = unsafe {
+            let parity = [tile(parity[0], start, size), tile(parity[1], start, size)];
+            (computed.sums::<2>(sources, start, size), parity)
+        };
+        if sums != parity {
+            return wrong_byte(start, sums, parity);
         }
     }
     0
+}
+
+/// The first byte of a tile that is wrong, as `pq_check_of` has it.
+#[cold]
+fn wrong_byte(start: usize, sums: [&[u8]; 2], parity: [&[u8]; 2]) -> c_int {
+    let first = |row: usize| {
+        sums[row].iter().zip(parity[row]).position(|(sum, byte)| sum != byte).unwrap_or(usize::MAX)
+    };
+    let [p, q] = [first(0), first(1)];
+    let position = (start + p.min(q)) as c_int;
+    if p <= q { position | 1 } else { position | 2 }
 }
 
 /// Whether P and Q are right, for lengths that are multiples of 16; else 1.
