@@ -14,29 +14,31 @@ const MAX_ENTRY_WORDS: usize = 4;
 struct Entries([MaybeUninit<u64>; MAX_COLUMNS * MAX_ROWS * MAX_ENTRY_WORDS]);
 
 impl Entries {
-    /// Writes the coefficients, column by column; true if they are one row of ones. The table has
-    /// `WORDS` a coefficient.
+    /// Writes the coefficients, column by column. The table has `WORDS` a coefficient.
+    ///
+    /// # Safety
+    ///
+    /// `WORDS` is the table's; there are at most `MAX_ROWS` rows and `MAX_COLUMNS` columns.
     #[inline(always)] // the loops are short, and so must be what is around them
-    fn lay_out<const WORDS: usize>(
+    unsafe fn lay_out<const WORDS: usize>(
         &mut self,
         table: &KernelTable,
         coefficient: &impl Fn(usize, usize) -> u8,
         rows: Range<usize>,
         columns: Range<usize>,
-    ) -> bool {
-        let (forms, _) = table.entries.as_chunks::<WORDS>();
-        let forms: &[[u64; WORDS]; 256] = forms.try_into().expect("one for every coefficient");
-        let (slots, _) = self.0.as_chunks_mut::<WORDS>();
-        let mut all_ones = rows.len() == 1;
-        let mut slots = slots.iter_mut();
+    ) {
+        let forms = table.entries.as_ptr().cast::<[u64; WORDS]>();
+        let mut slot = self.0.as_mut_ptr().cast::<[u64; WORDS]>();
         for column in columns {
-            for (row, slot) in rows.clone().zip(&mut slots) {
-                let coefficient = coefficient(row, column);
-                all_ones &= coefficient == 1;
-                *slot = forms[usize::from(coefficient)].map(MaybeUninit::new);
+            for row in rows.clone() {
+                // SAFETY: a table has a form for every coefficient; there is a slot for every row
+                // and column, by the caller's promise.
+                unsafe {
+                    *slot = *forms.add(usize::from(coefficient(row, column)));
+                    slot = slot.add(1);
+                }
             }
         }
-        all_ones
     }
 }
 
@@ -58,6 +60,34 @@ pub unsafe fn dot_product_of_pointers(
     len: usize,
     accumulate: bool,
 ) {
+    let (columns, rows) = (inputs.len(), outputs.len());
+    let table = kernel.0;
+    if (1..=table.most_rows()).contains(&rows) && (1..=table.most_columns()).contains(&columns) {
+        // Most calls, and the short ones among them.
+        // SAFETY: the caller's own promise.
+        unsafe {
+            pass(kernel, &coefficient, 0..rows, 0..columns, inputs, outputs, 0..len, accumulate);
+        }
+    } else {
+        // SAFETY: the caller's own promise.
+        unsafe { by_parts(kernel, &coefficient, inputs, outputs, len, accumulate) };
+    }
+}
+
+/// [`dot_product_of_pointers`] of what is not one pass.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)] // its registers are nothing that one pass should have to save
+unsafe fn by_parts(
+    kernel: KernelId,
+    coefficient: &impl Fn(usize, usize) -> u8,
+    inputs: &[*const u8],
+    outputs: &[*mut u8],
+    len: usize,
+    accumulate: bool,
+) {
     if inputs.is_empty() {
         if !accumulate {
             // SAFETY: the caller's promise about outputs.
@@ -70,21 +100,11 @@ pub unsafe fn dot_product_of_pointers(
     }
     let (columns, rows) = (inputs.len(), outputs.len());
     let (most_columns, most_rows) = (kernel.0.most_columns(), kernel.0.most_rows());
-    if rows <= most_rows && columns <= most_columns {
-        // Most calls, and the short ones among them.
-        // SAFETY: the caller's own promise.
-        unsafe {
-            pass(kernel, &coefficient, 0..rows, 0..columns, inputs, outputs, 0..len, accumulate);
-        }
-        return;
-    }
     // As in `KernelMatrix`: partial sums stay in the first-level cache, inputs in the second.
     let tile = if columns > most_columns {
         TILE_OF_SUMS
-    } else if rows > most_rows {
-        (TILE_OF_INPUTS / columns).next_multiple_of(TILE_OF_SUMS)
     } else {
-        len
+        (TILE_OF_INPUTS / columns).next_multiple_of(TILE_OF_SUMS)
     };
     let mut start = 0;
     while start < len {
@@ -92,18 +112,12 @@ pub unsafe fn dot_product_of_pointers(
         for rows in cut(0..rows, most_rows) {
             for group in cut(0..columns, most_columns) {
                 let accumulate = accumulate || group.start > 0;
-                // SAFETY: the caller's promise, for a part of the inputs, outputs and bytes.
+                let (inputs, outputs) = (&inputs[group.clone()], &outputs[rows.clone()]);
+                // SAFETY: the caller's promise, for a part of the inputs, outputs and bytes; they
+                // are no more than the kernel takes at a time.
                 unsafe {
-                    pass(
-                        kernel,
-                        &coefficient,
-                        rows.clone(),
-                        group,
-                        inputs,
-                        outputs,
-                        start..end,
-                        accumulate,
-                    );
+                    let (rows, range) = (rows.clone(), start..end);
+                    pass(kernel, coefficient, rows, group, inputs, outputs, range, accumulate);
                 }
             }
         }
@@ -115,9 +129,9 @@ pub unsafe fn dot_product_of_pointers(
 ///
 /// # Safety
 ///
-/// As [`dot_product_of_pointers`], for the bytes `range`; `rows` and `columns` lie within the
-/// outputs and inputs, and are no more than the kernel takes at a time.
-#[inline]
+/// As [`dot_product_of_pointers`], for the bytes `range`; `inputs` and `outputs` are those of
+/// `columns` and `rows`, at least one each and no more than the kernel takes at a time.
+#[inline(always)]
 #[expect(clippy::too_many_arguments)]
 unsafe fn pass(
     kernel: KernelId,
@@ -130,30 +144,30 @@ unsafe fn pass(
     accumulate: bool,
 ) {
     let table = kernel.0;
-    assert!(columns.len() <= MAX_COLUMNS && rows.len() <= MAX_ROWS);
-    let (inputs, outputs) = (&inputs[columns.clone()], &outputs[rows.clone()]);
+    debug_assert!(columns.len() == inputs.len() && rows.len() == outputs.len());
+    let is_sum =
+        rows.len() == 1 && columns.clone().all(|column| coefficient(rows.start, column) == 1);
     let mut entries = Entries([MaybeUninit::uninit(); _]);
-    let all_ones = match table.entry_words {
-        1 => entries.lay_out::<1>(table, coefficient, rows, columns),
-        2 => entries.lay_out::<2>(table, coefficient, rows, columns),
-        4 => entries.lay_out::<4>(table, coefficient, rows, columns),
-        words => unreachable!("{} has coefficients of {words} words", table.name),
+    let function = if is_sum {
+        table.sums[inputs.len() - 1]
+    } else {
+        // SAFETY: the words are the table's; no kernel takes more at a time than the most rows and
+        // columns of all.
+        unsafe {
+            match table.entry_words {
+                1 => entries.lay_out::<1>(table, coefficient, rows, columns),
+                2 => entries.lay_out::<2>(table, coefficient, rows, columns),
+                _ => entries.lay_out::<MAX_ENTRY_WORDS>(table, coefficient, rows, columns),
+            }
+        }
+        table.products[inputs.len() - 1][outputs.len() - 1]
     };
-    let function = match all_ones {
-        true => table.sums[inputs.len() - 1],
-        false => table.products[inputs.len() - 1][outputs.len() - 1],
-    };
+    let manner = Manner { accumulate, ..Manner::default() };
     // SAFETY: `kernel` proves the CPU's features; columns x rows entries were just written, column
-    // by column; the pointers are the caller's promise.
+    // by column, if they are read; the pointers are the caller's promise.
     unsafe {
-        function(
-            entries.0.as_ptr().cast(),
-            inputs.as_ptr(),
-            outputs.as_ptr(),
-            range.start,
-            range.end,
-            Manner { accumulate, ..Manner::default() },
-        );
+        let entries = entries.0.as_ptr().cast();
+        function(entries, inputs.as_ptr(), outputs.as_ptr(), range.start, range.end, manner);
     }
 }
 
