@@ -135,28 +135,9 @@ impl KernelMatrix {
         whole_len: usize,
     ) {
         debug_assert!(columns.end <= self.columns && !columns.is_empty());
-        let mut manner = Manner { accumulate, ..Manner::default() };
-        let mut range = range;
-        if self.is_streamed(columns.len(), whole_len) && !accumulate {
-            // SAFETY: the caller's own promise.
-            if let Some(head) = unsafe { self.until_aligned(outputs, &range) } {
-                let aligned = range.start + head;
-                // SAFETY: the caller's own promise, for a part of the bytes.
-                unsafe {
-                    self.tiles(columns.clone(), inputs, outputs, range.start..aligned, manner);
-                }
-                range.start = aligned;
-                manner.streaming = true;
-                manner.ahead = ahead(columns.len());
-            }
-        }
-        // SAFETY: the caller's own promise, for what is left; and outputs are aligned where they
-        // are streamed.
-        unsafe { self.tiles(columns, inputs, outputs, range, manner) };
-        if manner.streaming {
-            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            super::x86::finish_streaming();
-        }
+        let streaming = self.is_streamed(columns.len(), whole_len);
+        // SAFETY: the caller's own promise.
+        unsafe { self.by_parts(columns, inputs, outputs, range, accumulate, streaming) };
     }
 
     /// Adds the products of two inputs with one and the same column to the outputs.
@@ -190,6 +171,117 @@ impl KernelMatrix {
         }
     }
 
+    /// The entry function for so many rows and columns.
+    fn function(&self, rows: usize, columns: usize) -> DotProduct {
+        match self.is_sum {
+            true => self.kernel.0.sums[columns - 1],
+            false => self.kernel.0.products[columns - 1][rows - 1],
+        }
+    }
+}
+
+impl Passes for KernelMatrix {
+    fn kernel(&self) -> KernelId {
+        self.kernel
+    }
+
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    #[inline]
+    unsafe fn pass(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        inputs: *const *const u8,
+        outputs: *const *mut u8,
+        range: Range<usize>,
+        manner: Manner,
+    ) {
+        let function = self.function(rows.len(), columns.len());
+        let words = self.kernel.0.entry_words;
+        let first = (rows.start * self.columns + columns.start * rows.len()) * words;
+        debug_assert!(first < self.entries.len());
+        // SAFETY: `kernel` proves the CPU's features. `new` laid out columns x rows entries from
+        // `first` on, and the pointers are the caller's promise.
+        unsafe {
+            function(
+                self.entries.as_ptr().add(first),
+                inputs,
+                outputs,
+                range.start,
+                range.end,
+                manner,
+            );
+        }
+    }
+}
+
+/// Sums of products that are computed pass by pass, however their coefficients are laid out.
+pub(super) trait Passes {
+    fn kernel(&self) -> KernelId;
+
+    /// How many outputs there are.
+    fn rows(&self) -> usize;
+
+    /// One call of the kernel.
+    ///
+    /// # Safety
+    ///
+    /// As for [`tiles`](Self::tiles), but `outputs` has a pointer for each of `rows` alone; they are
+    /// a pass, and `columns` at most as many as the kernel has entry functions for.
+    unsafe fn pass(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        inputs: *const *const u8,
+        outputs: *const *mut u8,
+        range: Range<usize>,
+        manner: Manner,
+    );
+
+    /// Bytes `range` of every output become (or have added) the products with the inputs
+    /// numbered `columns`; with `streaming` they are stored past the caches if they can be.
+    ///
+    /// # Safety
+    ///
+    /// `inputs` points to one pointer for each of `columns` and `outputs` to one for each row, all
+    /// valid for the bytes `range`; no output overlaps an input or, unless nobody reads it,
+    /// another output. There are such columns, at least one.
+    unsafe fn by_parts(
+        &self,
+        columns: Range<usize>,
+        inputs: *const *const u8,
+        outputs: *const *mut u8,
+        range: Range<usize>,
+        accumulate: bool,
+        streaming: bool,
+    ) {
+        let mut manner = Manner { accumulate, ..Manner::default() };
+        let mut range = range;
+        if streaming && !accumulate {
+            // SAFETY: the caller's own promise.
+            if let Some(head) = unsafe { self.until_aligned(outputs, &range) } {
+                let aligned = range.start + head;
+                // SAFETY: the caller's own promise, for a part of the bytes.
+                unsafe {
+                    self.tiles(columns.clone(), inputs, outputs, range.start..aligned, manner);
+                }
+                range.start = aligned;
+                manner.streaming = true;
+                manner.ahead = ahead(columns.len());
+            }
+        }
+        // SAFETY: the caller's own promise, for what is left; and outputs are aligned where they
+        // are streamed.
+        unsafe { self.tiles(columns, inputs, outputs, range, manner) };
+        if manner.streaming {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            super::x86::finish_streaming();
+        }
+    }
+
     /// How many bytes after the beginning of the range all outputs are aligned for streaming, if
     /// they ever are.
     ///
@@ -203,10 +295,10 @@ impl KernelMatrix {
             output.wrapping_add(range.start).align_offset(STREAM_ALIGNMENT)
         };
         let first = head(0);
-        (first <= range.len() && (1..self.rows).all(|row| head(row) == first)).then_some(first)
+        (first <= range.len() && (1..self.rows()).all(|row| head(row) == first)).then_some(first)
     }
 
-    /// [`dot_product`](Self::dot_product) in one manner, by tiles where one pass does not do it.
+    /// [`by_parts`](Self::by_parts) in one manner, by tiles where one pass does not do it.
     ///
     /// # Safety
     ///
@@ -219,10 +311,10 @@ impl KernelMatrix {
         range: Range<usize>,
         manner: Manner,
     ) {
-        let table = self.kernel.0;
-        if self.rows <= table.most_rows() && columns.len() <= table.most_columns() {
+        let table = self.kernel().0;
+        if self.rows() <= table.most_rows() && columns.len() <= table.most_columns() {
             // SAFETY: the caller's own promise.
-            unsafe { self.pass(0..self.rows, columns, inputs, outputs, range, manner) };
+            unsafe { self.pass(0..self.rows(), columns, inputs, outputs, range, manner) };
             return;
         }
         let by_groups = columns.len() > table.most_columns();
@@ -233,7 +325,7 @@ impl KernelMatrix {
         let mut start = range.start;
         while start < range.end {
             let end = range.end.min(start.saturating_add(tile));
-            for rows in cut(0..self.rows, table.most_rows()) {
+            for rows in cut(0..self.rows(), table.most_rows()) {
                 // SAFETY: the caller's own promise, for a part of the rows and bytes; a tile is a
                 // multiple of what streamed outputs are aligned to.
                 unsafe {
@@ -266,7 +358,7 @@ impl KernelMatrix {
         range: Range<usize>,
         manner: Manner,
     ) {
-        for group in cut(columns.clone(), self.kernel.0.most_columns()) {
+        for group in cut(columns.clone(), self.kernel().0.most_columns()) {
             let accumulate = manner.accumulate || group.start > columns.start;
             // SAFETY: the caller's own promise, for a part of the columns.
             unsafe {
@@ -295,7 +387,7 @@ impl KernelMatrix {
         let mut tile = Tile([[MaybeUninit::uninit(); TILE_OF_SUMS]; MAX_ROWS]);
         let sums = tile.0.each_mut().map(|sums| sums.as_mut_ptr().cast::<u8>());
         let mut group_inputs = [core::ptr::null(); MAX_COLUMNS];
-        for group in cut(columns.clone(), self.kernel.0.most_columns()) {
+        for group in cut(columns.clone(), self.kernel().0.most_columns()) {
             let accumulate = group.start > columns.start;
             for (slot, column) in group_inputs.iter_mut().zip(group.clone()) {
                 // SAFETY: the caller's own promise for inputs of `columns` and their bytes.
@@ -309,59 +401,17 @@ impl KernelMatrix {
                 self.pass(rows.clone(), group, inputs, sums.as_ptr(), 0..range.len(), manner);
             }
         }
-        let copy = self.kernel.0.sums[0];
+        let copy = self.kernel().0.sums[0];
         let streaming = Manner { streaming: true, ..Manner::default() };
         for (row, sums) in rows.zip(sums) {
             let sums = sums.cast_const();
             // SAFETY: the groups have written the range's bytes of this row. Copying is the sum of
-            // one input; the output is aligned by the caller's promise.
+            // one input, for which no entry is read; the output is aligned by the caller's promise.
             unsafe {
                 let output = (*outputs.add(row)).add(range.start);
                 let (input, output) = (&raw const sums, &raw const output);
-                copy(self.entries.as_ptr(), input, output, 0, range.len(), streaming);
+                copy(core::ptr::null(), input, output, 0, range.len(), streaming);
             }
-        }
-    }
-
-    /// The entry function for so many rows and columns.
-    fn function(&self, rows: usize, columns: usize) -> DotProduct {
-        match self.is_sum {
-            true => self.kernel.0.sums[columns - 1],
-            false => self.kernel.0.products[columns - 1][rows - 1],
-        }
-    }
-
-    /// One call of the kernel.
-    ///
-    /// # Safety
-    ///
-    /// As for [`tiles`](Self::tiles), but `outputs` has a pointer for each of `rows` alone; they are
-    /// a pass, and `columns` at most as many as the kernel has entry functions for.
-    #[inline]
-    unsafe fn pass(
-        &self,
-        rows: Range<usize>,
-        columns: Range<usize>,
-        inputs: *const *const u8,
-        outputs: *const *mut u8,
-        range: Range<usize>,
-        manner: Manner,
-    ) {
-        let function = self.function(rows.len(), columns.len());
-        let words = self.kernel.0.entry_words;
-        let first = (rows.start * self.columns + columns.start * rows.len()) * words;
-        debug_assert!(first < self.entries.len());
-        // SAFETY: `kernel` proves the CPU's features. `new` laid out columns x rows entries from
-        // `first` on, and the pointers are the caller's promise.
-        unsafe {
-            function(
-                self.entries.as_ptr().add(first),
-                inputs,
-                outputs,
-                range.start,
-                range.end,
-                manner,
-            );
         }
     }
 }

@@ -4,7 +4,8 @@
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::matrix::{TILE_OF_INPUTS, TILE_OF_SUMS, cut};
+use super::matrix::Passes;
+use super::policy::MemoryPolicy;
 use super::{KernelId, KernelTable, MAX_COLUMNS, MAX_ROWS, Manner};
 
 /// Words that one coefficient takes at the most: two tables of 16 bytes.
@@ -62,112 +63,101 @@ pub unsafe fn dot_product_of_pointers(
 ) {
     let (columns, rows) = (inputs.len(), outputs.len());
     let table = kernel.0;
-    if (1..=table.most_rows()).contains(&rows) && (1..=table.most_columns()).contains(&columns) {
+    let streaming =
+        table.streams && len.saturating_mul(columns + rows) >= MemoryPolicy::selected_stream_from();
+    let product = Product { kernel, coefficient: &coefficient, rows };
+    if (1..=table.most_rows()).contains(&rows)
+        && (1..=table.most_columns()).contains(&columns)
+        && !streaming
+    {
         // Most calls, and the short ones among them.
+        let (inputs, outputs) = (inputs.as_ptr(), outputs.as_ptr());
+        let manner = Manner { accumulate, ..Manner::default() };
         // SAFETY: the caller's own promise.
-        unsafe {
-            pass(kernel, &coefficient, 0..rows, 0..columns, inputs, outputs, 0..len, accumulate);
-        }
+        unsafe { product.pass(0..rows, 0..columns, inputs, outputs, 0..len, manner) };
     } else {
         // SAFETY: the caller's own promise.
-        unsafe { by_parts(kernel, &coefficient, inputs, outputs, len, accumulate) };
+        unsafe { product.long_or_wide(inputs, outputs, len, accumulate, streaming) };
     }
 }
 
-/// [`dot_product_of_pointers`] of what is not one pass.
-///
-/// # Safety
-///
-/// As there.
-#[inline(never)] // its registers are nothing that one pass should have to save
-unsafe fn by_parts(
+/// A call of [`dot_product_of_pointers`].
+struct Product<'a, C> {
     kernel: KernelId,
-    coefficient: &impl Fn(usize, usize) -> u8,
-    inputs: &[*const u8],
-    outputs: &[*mut u8],
-    len: usize,
-    accumulate: bool,
-) {
-    if inputs.is_empty() {
-        if !accumulate {
+    coefficient: &'a C,
+    rows: usize,
+}
+
+impl<C: Fn(usize, usize) -> u8> Product<'_, C> {
+    /// What is not one pass, or streamed.
+    ///
+    /// # Safety
+    ///
+    /// As [`dot_product_of_pointers`]; `rows` is the number of outputs.
+    #[inline(never)] // its registers are nothing that one pass should have to save
+    unsafe fn long_or_wide(
+        &self,
+        inputs: &[*const u8],
+        outputs: &[*mut u8],
+        len: usize,
+        accumulate: bool,
+        streaming: bool,
+    ) {
+        if !inputs.is_empty() && !outputs.is_empty() {
+            let (columns, inputs, outputs) = (0..inputs.len(), inputs.as_ptr(), outputs.as_ptr());
+            // SAFETY: the caller's own promise.
+            unsafe { self.by_parts(columns, inputs, outputs, 0..len, accumulate, streaming) };
+        } else if !accumulate {
             // SAFETY: the caller's promise about outputs.
             outputs.iter().for_each(|output| unsafe { output.write_bytes(0, len) });
         }
-        return;
-    }
-    if outputs.is_empty() {
-        return;
-    }
-    let (columns, rows) = (inputs.len(), outputs.len());
-    let (most_columns, most_rows) = (kernel.0.most_columns(), kernel.0.most_rows());
-    // As in `KernelMatrix`: partial sums stay in the first-level cache, inputs in the second.
-    let tile = if columns > most_columns {
-        TILE_OF_SUMS
-    } else {
-        (TILE_OF_INPUTS / columns).next_multiple_of(TILE_OF_SUMS)
-    };
-    let mut start = 0;
-    while start < len {
-        let end = len.min(start.saturating_add(tile));
-        for rows in cut(0..rows, most_rows) {
-            for group in cut(0..columns, most_columns) {
-                let accumulate = accumulate || group.start > 0;
-                let (inputs, outputs) = (&inputs[group.clone()], &outputs[rows.clone()]);
-                // SAFETY: the caller's promise, for a part of the inputs, outputs and bytes; they
-                // are no more than the kernel takes at a time.
-                unsafe {
-                    let (rows, range) = (rows.clone(), start..end);
-                    pass(kernel, coefficient, rows, group, inputs, outputs, range, accumulate);
-                }
-            }
-        }
-        start = end;
     }
 }
 
-/// One call of the kernel.
-///
-/// # Safety
-///
-/// As [`dot_product_of_pointers`], for the bytes `range`; `inputs` and `outputs` are those of
-/// `columns` and `rows`, at least one each and no more than the kernel takes at a time.
-#[inline(always)]
-#[expect(clippy::too_many_arguments)]
-unsafe fn pass(
-    kernel: KernelId,
-    coefficient: &impl Fn(usize, usize) -> u8,
-    rows: Range<usize>,
-    columns: Range<usize>,
-    inputs: &[*const u8],
-    outputs: &[*mut u8],
-    range: Range<usize>,
-    accumulate: bool,
-) {
-    let table = kernel.0;
-    debug_assert!(columns.len() == inputs.len() && rows.len() == outputs.len());
-    let is_sum =
-        rows.len() == 1 && columns.clone().all(|column| coefficient(rows.start, column) == 1);
-    let mut entries = Entries([MaybeUninit::uninit(); _]);
-    let function = if is_sum {
-        table.sums[inputs.len() - 1]
-    } else {
-        // SAFETY: the words are the table's; no kernel takes more at a time than the most rows and
-        // columns of all.
-        unsafe {
-            match table.entry_words {
-                1 => entries.lay_out::<1>(table, coefficient, rows, columns),
-                2 => entries.lay_out::<2>(table, coefficient, rows, columns),
-                _ => entries.lay_out::<MAX_ENTRY_WORDS>(table, coefficient, rows, columns),
+impl<C: Fn(usize, usize) -> u8> Passes for Product<'_, C> {
+    fn kernel(&self) -> KernelId {
+        self.kernel
+    }
+
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    #[inline(always)] // for short calls
+    unsafe fn pass(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        inputs: *const *const u8,
+        outputs: *const *mut u8,
+        range: Range<usize>,
+        manner: Manner,
+    ) {
+        let (table, coefficient) = (self.kernel.0, self.coefficient);
+        let (row_count, column_count) = (rows.len(), columns.len());
+        let is_sum =
+            row_count == 1 && columns.clone().all(|column| coefficient(rows.start, column) == 1);
+        let mut entries = Entries([MaybeUninit::uninit(); _]);
+        let function = if is_sum {
+            table.sums[column_count - 1]
+        } else {
+            // SAFETY: the words are the table's; no kernel takes more at a time than the most rows
+            // and columns of all.
+            unsafe {
+                match table.entry_words {
+                    1 => entries.lay_out::<1>(table, coefficient, rows, columns),
+                    2 => entries.lay_out::<2>(table, coefficient, rows, columns),
+                    _ => entries.lay_out::<MAX_ENTRY_WORDS>(table, coefficient, rows, columns),
+                }
             }
+            table.products[column_count - 1][row_count - 1]
+        };
+        // SAFETY: `kernel` proves the CPU's features; columns x rows entries were just written,
+        // column by column, if they are read; the pointers are the caller's promise.
+        unsafe {
+            let entries = entries.0.as_ptr().cast();
+            function(entries, inputs, outputs, range.start, range.end, manner);
         }
-        table.products[inputs.len() - 1][outputs.len() - 1]
-    };
-    let manner = Manner { accumulate, ..Manner::default() };
-    // SAFETY: `kernel` proves the CPU's features; columns x rows entries were just written, column
-    // by column, if they are read; the pointers are the caller's promise.
-    unsafe {
-        let entries = entries.0.as_ptr().cast();
-        function(entries, inputs.as_ptr(), outputs.as_ptr(), range.start, range.end, manner);
     }
 }
 
@@ -191,23 +181,36 @@ mod tests {
                 for plain_sum in [false, true] {
                     let coefficient =
                         |row, column| if plain_sum { 1 } else { (row * 50 + column * 7) as u8 };
-                    for accumulate in [false, true] {
-                        let mut outputs = vec![vec![0xA5; len + 1]; rows];
+                    for (accumulate, streaming) in
+                        [(false, false), (true, false), (false, true), (true, true)]
+                    {
+                        let mut outputs = vec![vec![0xA5; len + 65]; rows];
                         let from: Vec<*const u8> = inputs.iter().map(|i| i.as_ptr()).collect();
-                        let to: Vec<*mut u8> =
-                            outputs.iter_mut().map(|output| output.as_mut_ptr()).collect();
+                        // Only outputs that begin at cache lines are streamed.
+                        let aligned = |output: &Vec<u8>| output.as_ptr().align_offset(64);
+                        let to: Vec<*mut u8> = outputs
+                            .iter_mut()
+                            .map(|output| output.as_mut_ptr().wrapping_add(aligned(output)))
+                            .collect();
                         // SAFETY: all buffers have `len` bytes and are vectors of their own.
                         unsafe {
-                            dot_product_of_pointers(
-                                kernel,
-                                coefficient,
-                                &from,
-                                &to,
-                                len,
-                                accumulate,
-                            );
+                            if streaming && kernel.0.streams {
+                                let coefficient = &coefficient;
+                                Product { kernel, coefficient, rows }
+                                    .long_or_wide(&from, &to, len, accumulate, streaming);
+                            } else {
+                                dot_product_of_pointers(
+                                    kernel,
+                                    coefficient,
+                                    &from,
+                                    &to,
+                                    len,
+                                    accumulate,
+                                );
+                            }
                         }
                         for (row, output) in outputs.iter().enumerate() {
+                            let output = &output[aligned(output)..];
                             for at in 0..len {
                                 let first = if accumulate { 0xA5 } else { 0 };
                                 let expected = (0..columns).fold(first, |sum, column| {

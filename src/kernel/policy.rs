@@ -68,8 +68,22 @@ impl MemoryPolicy {
     ///
     /// [`Error::Invalid`] when `RESTRIPE_STREAM_FROM` is neither.
     pub fn selected() -> Result<Self> {
+        Self::kept().clone()
+    }
+
+    #[inline]
+    fn kept() -> &'static Result<Self> {
         static SELECTED: OnceBox<Result<MemoryPolicy>> = OnceBox::new();
-        SELECTED.get_or_init(|| Box::new(Self::select())).clone()
+        SELECTED.get_or_init(|| Box::new(Self::select()))
+    }
+
+    /// [`stream_from`](Self::stream_from) of the selected policy, or more than any call has.
+    #[inline]
+    pub(super) fn selected_stream_from() -> usize {
+        match Self::kept() {
+            Ok(Self { stream_from: Some(bytes), .. }) => *bytes,
+            _ => usize::MAX,
+        }
     }
 
     fn select() -> Result<Self> {
