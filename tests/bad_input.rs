@@ -501,7 +501,12 @@ mod kernel_of_the_environment {
     const CHILD: &str = "RESTRIPE_TEST_CHILD";
 
     /// What the program says of its kernel, run again with `RESTRIPE_KERNEL` set or not.
-    fn kernel_with(variable: Option<&OsStr>) -> String {
+    fn kernel_with(name: Option<&OsStr>) -> String {
+        kernel_in(name.map(|name| ("RESTRIPE_KERNEL", name)))
+    }
+
+    /// What the program says of its kernel, run again with a variable set.
+    fn kernel_in(variable: Option<(&str, &OsStr)>) -> String {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args([
             "--exact",
@@ -509,9 +514,7 @@ mod kernel_of_the_environment {
             "--nocapture",
         ]);
         command.env(CHILD, "1").env_remove("RESTRIPE_KERNEL");
-        if let Some(name) = variable {
-            command.env("RESTRIPE_KERNEL", name);
-        }
+        command.envs(variable);
         let output = command.output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
@@ -540,6 +543,19 @@ mod kernel_of_the_environment {
         }
         if std::env::var_os(CHILD).is_none() && std::env::var_os("RESTRIPE_KERNEL").is_none() {
             assert_eq!(KernelId::selected().unwrap(), KernelId::available().next().unwrap());
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "starts a process")]
+    fn the_environment_says_when_to_store_past_the_caches_and_nonsense_is_an_error() {
+        let best = kernel_in(None);
+        for value in ["0", "1000000", "never"] {
+            assert_eq!(kernel_in(Some(("RESTRIPE_STREAM_FROM", value.as_ref()))), best);
+        }
+        for value in ["", "often", "-1", "1 MiB"] {
+            let says = kernel_in(Some(("RESTRIPE_STREAM_FROM", value.as_ref())));
+            assert!(says.contains("RESTRIPE_STREAM_FROM") && says.contains("never"), "{says}");
         }
     }
 
