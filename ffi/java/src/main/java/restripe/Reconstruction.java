@@ -260,6 +260,8 @@ public final class Reconstruction {
     /** Tasks of the executor that have not told what came of them. */
     private int underWay;
     private boolean isDone;
+    /** What a callback has thrown that it may not throw. */
+    private Throwable defect;
 
     Run(long handle, Sources sources, Targets targets, Executor executor) {
       this.handle = handle;
@@ -293,6 +295,12 @@ public final class Reconstruction {
       }
       if (interrupted != null) {
         throw interrupted;
+      }
+      if (defect instanceof Error) {
+        throw (Error) defect;
+      }
+      if (defect != null) {
+        throw (RuntimeException) defect;
       }
       String failure = failure(handle);
       if (failure != null) {
@@ -435,17 +443,21 @@ public final class Reconstruction {
     private void start(Executor where, Task task) {
       underWay++;
       where.execute(() -> {
-        Runnable event = null;
+        Runnable event;
         try {
           event = task.run();
-        } finally {
-          // An Error of a callback's must not keep us waiting for ever.
-          Runnable told = event == null ? () -> cancel(handle) : event;
-          happened(() -> {
-            underWay--;
-            told.run();
-          });
+        } catch (RuntimeException | Error e) {
+          // A defect of the caller's: it ends the run, which throws it.
+          event = () -> {
+            defect = e;
+            cancel(handle);
+          };
         }
+        Runnable told = event;
+        happened(() -> {
+          underWay--;
+          told.run();
+        });
       });
     }
 
@@ -488,11 +500,7 @@ public final class Reconstruction {
               return;
             }
           }
-          try {
-            task.run();
-          } catch (RuntimeException e) {
-            // It has told what came of it.
-          }
+          task.run();
         }
       }
     }

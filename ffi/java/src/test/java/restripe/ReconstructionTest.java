@@ -218,6 +218,7 @@ class ReconstructionTest {
     rs63(40 * CELL).sources(live.units).targets(8).run(live, kept, threads);
     assertArrayEquals(blocks[8], kept.block(0));
 
+    live.closed.clear();
     live.unreadable.add(6);
     IOException failed =
         assertThrows(
@@ -271,9 +272,11 @@ class ReconstructionTest {
     Reconstruction.Targets broken = packet -> {
       throw new AssertionError("a defect of the caller's");
     };
-    assertThrows(
-        IOException.class,
-        () -> rs63(4 * CELL).sources(live.units).targets(1).run(live, broken, threads));
+    AssertionError thrown =
+        assertThrows(
+            AssertionError.class,
+            () -> rs63(4 * CELL).sources(live.units).targets(1).run(live, broken, threads));
+    assertEquals("a defect of the caller's", thrown.getMessage());
   }
 
   @Test
