@@ -11,6 +11,10 @@ use super::{KernelId, KernelTable, MAX_COLUMNS, MAX_ROWS, Manner};
 /// Words that one coefficient takes at the most: two tables of 16 bytes.
 const MAX_ENTRY_WORDS: usize = 4;
 
+/// Bytes of a buffer from which on it is asked whether a call is streamed: below, the question would
+/// cost some percent of the call.
+const LONG: usize = 4096;
+
 /// The coefficients of one call of a kernel, in its form.
 struct Entries([MaybeUninit<u64>; MAX_COLUMNS * MAX_ROWS * MAX_ENTRY_WORDS]);
 
@@ -63,40 +67,52 @@ pub unsafe fn dot_product_of_pointers(
 ) {
     let (columns, rows) = (inputs.len(), outputs.len());
     let table = kernel.0;
-    let streaming =
-        table.streams && len.saturating_mul(columns + rows) >= MemoryPolicy::selected_stream_from();
-    let product = Product { kernel, coefficient: &coefficient, rows };
-    if (1..=table.most_rows()).contains(&rows)
+    // Each branch has its own: one that both had would be kept in memory for the call of the other.
+    if len < LONG
+        && (1..=table.most_rows()).contains(&rows)
         && (1..=table.most_columns()).contains(&columns)
-        && !streaming
     {
-        // Most calls, and the short ones among them.
         let (inputs, outputs) = (inputs.as_ptr(), outputs.as_ptr());
         let manner = Manner { accumulate, ..Manner::default() };
         // SAFETY: the caller's own promise.
-        unsafe { product.pass(0..rows, 0..columns, inputs, outputs, 0..len, manner) };
+        unsafe {
+            Product { kernel, coefficient, rows }.pass(
+                0..rows,
+                0..columns,
+                inputs,
+                outputs,
+                0..len,
+                manner,
+            )
+        };
     } else {
+        let stream_from = match table.streams && len >= LONG {
+            true => MemoryPolicy::selected_stream_from(),
+            false => usize::MAX,
+        };
+        let streaming = len.saturating_mul(columns + rows) >= stream_from;
+        let product = Product { kernel, coefficient, rows };
         // SAFETY: the caller's own promise.
         unsafe { product.long_or_wide(inputs, outputs, len, accumulate, streaming) };
     }
 }
 
 /// A call of [`dot_product_of_pointers`].
-struct Product<'a, C> {
+struct Product<C> {
     kernel: KernelId,
-    coefficient: &'a C,
+    coefficient: C,
     rows: usize,
 }
 
-impl<C: Fn(usize, usize) -> u8> Product<'_, C> {
-    /// What is not one pass, or streamed.
+impl<C: Fn(usize, usize) -> u8> Product<C> {
+    /// What is long, or not one pass.
     ///
     /// # Safety
     ///
     /// As [`dot_product_of_pointers`]; `rows` is the number of outputs.
     #[inline(never)] // its registers are nothing that one pass should have to save
     unsafe fn long_or_wide(
-        &self,
+        self,
         inputs: &[*const u8],
         outputs: &[*mut u8],
         len: usize,
@@ -114,7 +130,7 @@ impl<C: Fn(usize, usize) -> u8> Product<'_, C> {
     }
 }
 
-impl<C: Fn(usize, usize) -> u8> Passes for Product<'_, C> {
+impl<C: Fn(usize, usize) -> u8> Passes for Product<C> {
     fn kernel(&self) -> KernelId {
         self.kernel
     }
@@ -133,7 +149,7 @@ impl<C: Fn(usize, usize) -> u8> Passes for Product<'_, C> {
         range: Range<usize>,
         manner: Manner,
     ) {
-        let (table, coefficient) = (self.kernel.0, self.coefficient);
+        let (table, coefficient) = (self.kernel.0, &self.coefficient);
         let (row_count, column_count) = (rows.len(), columns.len());
         let is_sum =
             row_count == 1 && columns.clone().all(|column| coefficient(rows.start, column) == 1);
@@ -195,7 +211,6 @@ mod tests {
                         // SAFETY: all buffers have `len` bytes and are vectors of their own.
                         unsafe {
                             if streaming && kernel.0.streams {
-                                let coefficient = &coefficient;
                                 Product { kernel, coefficient, rows }
                                     .long_or_wide(&from, &to, len, accumulate, streaming);
                             } else {

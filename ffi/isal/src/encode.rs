@@ -24,7 +24,7 @@ pub unsafe extern "C" fn ec_encode_data(
     unsafe {
         dot_product_of_pointers(
             kernel(),
-            |row, column| coefficient(gftbls, row * columns + column),
+            move |row, column| coefficient(gftbls, row * columns + column),
             list(data, columns),
             list(coding, count(rows)),
             count(len),
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn ec_encode_data_update(
     unsafe {
         dot_product_of_pointers(
             kernel(),
-            |row, _| coefficient(g_tbls, row * columns + column),
+            move |row, _| coefficient(g_tbls, row * columns + column),
             &[data],
             list(coding, count(rows)),
             count(len),
