@@ -50,9 +50,6 @@ pub(super) unsafe fn extend(state: u32, data: *const u8, len: usize) -> u32 {
     // SAFETY: the caller vouches for `len` bytes, of which each step takes the next; the features
     // are its promise.
     unsafe {
-        if len == BLOCK {
-            return folded_block(state, data);
-        }
         while left >= FROM {
             let count = (left / BLOCK).min(MOST_BLOCKS);
             state = blocks(state, at, count);
@@ -71,25 +68,6 @@ unsafe fn key(lines: usize) -> Lanes {
     let keys = const { &<Crc32c as FourStates>::KEYS };
     // SAFETY: the keys are aligned; features as promised.
     unsafe { Lanes(_mm512_load_si512(keys.lines[lines - 1].as_ptr().cast())) }
-}
-
-/// The state after a single block: every line is multiplied by its distance from the last, so that
-/// no product waits for another.
-///
-/// # Safety
-///
-/// As for [`extend`].
-#[inline(always)]
-unsafe fn folded_block(state: u32, data: *const u8) -> u32 {
-    // SAFETY: the caller vouches for a block, which has eight lines; features as promised.
-    unsafe {
-        let line = |index: usize| Lanes::load(data.add(index * LINE));
-        let mut sum = line(0).add([state.into(), 0]).fold(key(7), line(7));
-        for index in 1..7 {
-            sum = line(index).fold(key(7 - index), sum);
-        }
-        state_of(sum) as u32
-    }
 }
 
 /// The state that a sum of lines leaves.
