@@ -6,10 +6,7 @@ use core::ops::Range;
 
 use super::matrix::Passes;
 use super::policy::MemoryPolicy;
-use super::{KernelId, KernelTable, MAX_COLUMNS, MAX_ROWS, Manner};
-
-/// Words that one coefficient takes at the most: two tables of 16 bytes.
-const MAX_ENTRY_WORDS: usize = 4;
+use super::{KernelId, KernelTable, MAX_COLUMNS, MAX_ENTRY_WORDS, MAX_ROWS, Manner};
 
 /// Bytes of a buffer from which on it is asked whether a call is streamed: below, the question would
 /// cost some percent of the call.
