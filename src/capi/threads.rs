@@ -8,13 +8,8 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use crate::checksum::ChunkedChecksum;
+use crate::codec::{GRAIN, WORTH_SHARING};
 use crate::{Consistency, ErasureCode, Result};
-
-/// Bytes of all shards together below which the calling thread is alone, as in the engine.
-const WORTH_SHARING: usize = 512 * 1024;
-
-/// Ranges begin at multiples of this many bytes, and of a chunk.
-const GRAIN: usize = 4096;
 
 /// The ranges that shards of `len` bytes are cut into; one where it does not pay.
 fn ranges(

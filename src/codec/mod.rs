@@ -50,6 +50,8 @@ pub use locally_repairable::LocallyRepairable;
 pub use locate::{Location, Verdict};
 pub use matrix_kind::MatrixKind;
 pub use mds::Mds;
+#[cfg(feature = "capi")]
+pub(crate) use parallel::{GRAIN, WORTH_SHARING};
 pub use plan::{Plan, Read};
 pub use progressive::Progressive;
 #[cfg(feature = "hdfs")]

@@ -11,7 +11,7 @@ use crate::Result;
 /// Bytes of inputs and outputs together below which one core is used. Waking another takes some
 /// microseconds, in which one core gets a megabyte done: see the part `cores` of
 /// `differential/benches/codes`.
-const WORTH_SHARING: usize = 2 * 1024 * 1024;
+pub(crate) const WORTH_SHARING: usize = 2 * 1024 * 1024;
 
 /// Bytes of inputs and outputs together that a core takes at a time, at the least: few enough that
 /// cores which begin late or are slow find less to do.
@@ -22,7 +22,7 @@ const PIECES_A_CORE: usize = 8;
 
 /// Ranges begin at multiples of this many bytes, so that no two cores write one page or meet
 /// partial vectors in mid-shard.
-const GRAIN: usize = 4096;
+pub(crate) const GRAIN: usize = 4096;
 
 impl Plan {
     /// [`apply`](Self::apply) on several cores: the shards are cut into byte ranges, which the calling
