@@ -376,8 +376,9 @@ typedef struct restripe_codec_options {
     size_t local_groups;
     /**
      * Threads that one call of restripe_encode, restripe_encode_with_checksums, restripe_verify or
-     * restripe_plan_apply may use where shards are so large that it pays (from 512 KiB of inputs and outputs together): they are the codec's and
-     * its plans' own, and wait in between. 0 or 1: the calling thread alone.
+     * restripe_plan_apply may use where shards are so large that it pays (from 2 MiB of inputs and
+     * outputs together): they are the codec's and its plans' own, and wait in between. 0 or 1: the
+     * calling thread alone.
      */
     size_t threads;
 } restripe_codec_options;

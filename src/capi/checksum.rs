@@ -1,11 +1,8 @@
 //! CRCs of bytes and of chunks, alone and together with coding.
 
 use core::ffi::c_int;
-use core::ptr;
 
-use super::arguments::{
-    self, List, Outcome, borrow, check_apart, check_count, input, inputs, outputs, write,
-};
+use super::arguments::{self, List, Outcome, borrow, check_apart, input, outputs, write};
 use super::codec::Codec;
 use super::plan::Plan;
 use super::status::{Failure, guard};
@@ -210,11 +207,8 @@ pub unsafe extern "C" fn restripe_encode_with_checksums(
         unsafe {
             let codec = borrow(codec)?;
             let checksum = chunked(kind, bytes_per_checksum)?;
-            check_count("data shards", codec.code.data_units(), data_count)?;
-            check_count("parity shards", codec.code.parity_units(), parity_count)?;
-            let data = inputs("data shard", data, data_lens, data_count, |_| len)?;
-            let mut parity =
-                outputs("parity shard", parity, ptr::null(), parity_count, len, &data, &[])?;
+            let (data, mut parity) =
+                codec.shards(data, data_lens, data_count, parity, parity_count, len)?;
             let lens = data.iter().map(|shard| shard.len());
             let what = "checksums of data shard";
             let mut data_sums = sums_out(what, &checksum, data_sums, lens, &data, &parity)?;

@@ -9,8 +9,8 @@ use core::ptr;
 use rayon::ThreadPool;
 
 use super::arguments::{
-    self, Handle, Outcome, borrow, check_count, give, input, inputs, kernel, outputs, present,
-    values, versioned, write,
+    self, Handle, List, Outcome, borrow, check_count, give, input, inputs, kernel, outputs,
+    present, values, versioned, write,
 };
 use super::status::{Failure, guard};
 use super::system::name_of;
@@ -115,8 +115,9 @@ pub struct CodecOptions {
     /// 0.
     pub local_groups: usize,
     /// Threads that one call of restripe_encode, restripe_encode_with_checksums, restripe_verify or
-    /// restripe_plan_apply may use where shards are so large that it pays (from 512 KiB of inputs and outputs together): they are the codec's and
-    /// its plans' own, and wait in between. 0 or 1: the calling thread alone.
+    /// restripe_plan_apply may use where shards are so large that it pays (from 2 MiB of inputs and
+    /// outputs together): they are the codec's and its plans' own, and wait in between. 0 or 1: the
+    /// calling thread alone.
     pub threads: usize,
 }
 
@@ -233,6 +234,36 @@ unsafe fn code_of(
             Ok(Arc::new(builder.parity_rows(rows).build()?))
         }
         kind => Ok(Arc::new(builder.matrix(kind).build()?)),
+    }
+}
+
+/// The shards of a call: those of the data, and those of the parity.
+type Shards<'a> = (List<&'a [u8]>, List<&'a mut [u8]>);
+
+impl Codec {
+    /// Data and parity shards, as many as there are units, of `len` bytes or of `data_lens`.
+    ///
+    /// # Safety
+    ///
+    /// As [`arguments::inputs`] and [`arguments::outputs`].
+    pub(super) unsafe fn shards<'a>(
+        &self,
+        data: *const *const u8,
+        data_lens: *const usize,
+        data_count: usize,
+        parity: *const *mut u8,
+        parity_count: usize,
+        len: usize,
+    ) -> Outcome<Shards<'a>> {
+        check_count("data shards", self.code.data_units(), data_count)?;
+        check_count("parity shards", self.code.parity_units(), parity_count)?;
+        // SAFETY: the caller's promises.
+        unsafe {
+            let data = inputs("data shard", data, data_lens, data_count, |_| len)?;
+            let parity =
+                outputs("parity shard", parity, ptr::null(), parity_count, len, &data, &[])?;
+            Ok((data, parity))
+        }
     }
 }
 
@@ -380,11 +411,8 @@ pub unsafe extern "C" fn restripe_encode(
         // SAFETY: the caller's promises.
         unsafe {
             let codec = borrow(codec)?;
-            check_count("data shards", codec.code.data_units(), data_count)?;
-            check_count("parity shards", codec.code.parity_units(), parity_count)?;
-            let data = inputs("data shard", data, data_lens, data_count, |_| len)?;
-            let mut parity =
-                outputs("parity shard", parity, ptr::null(), parity_count, len, &data, &[])?;
+            let (data, mut parity) =
+                codec.shards(data, data_lens, data_count, parity, parity_count, len)?;
             match &codec.threads {
                 None => codec.code.encode(&data, &mut parity)?,
                 Some(pool) => pool.install(|| codec.code.encode_parallel(&data, &mut parity))?,
@@ -418,11 +446,8 @@ pub unsafe extern "C" fn restripe_encode_verified(
         // SAFETY: the caller's promises.
         unsafe {
             let codec = borrow(codec)?;
-            check_count("data shards", codec.code.data_units(), data_count)?;
-            check_count("parity shards", codec.code.parity_units(), parity_count)?;
-            let data = inputs("data shard", data, data_lens, data_count, |_| len)?;
-            let mut parity =
-                outputs("parity shard", parity, ptr::null(), parity_count, len, &data, &[])?;
+            let (data, mut parity) =
+                codec.shards(data, data_lens, data_count, parity, parity_count, len)?;
             Ok(codec.code.encode_verified(&data, &mut parity, seed)?)
         }
     })
