@@ -4,8 +4,8 @@ use core::ffi::{c_int, c_uint};
 
 use restripe::checksum::{BitOrder, ChecksumKind, CrcAlgorithm};
 
+use crate::count;
 use crate::names::same;
-use crate::{count, kernel};
 
 /// # Safety
 ///
@@ -20,7 +20,6 @@ pub(crate) unsafe fn bytes<'a>(start: *const u8, len: u64) -> &'a [u8] {
 /// CRC-32C, with neither inversion.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crc32_iscsi(buffer: *const u8, len: c_int, init_crc: c_uint) -> c_uint {
-    kernel();
     // SAFETY: the caller promises `len` bytes.
     let bytes = unsafe { bytes(buffer, count(len) as u64) };
     !ChecksumKind::Crc32c.append(!init_crc, bytes)
@@ -32,7 +31,6 @@ same!(
 /// CRC-32 as gzip has it, with both inversions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crc32_gzip_refl(init_crc: u32, buf: *const u8, len: u64) -> u32 {
-    kernel();
     // SAFETY: the caller promises `len` bytes.
     ChecksumKind::Crc32.append(init_crc, unsafe { bytes(buf, len) })
 }
@@ -43,7 +41,6 @@ same!(crc32_gzip_refl_base = crc32_gzip_refl, [(init_crc: u32, buf: *const u8, l
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crc32_ieee(init_crc: u32, buf: *const u8, len: u64) -> u32 {
     static CRC: CrcAlgorithm = CrcAlgorithm::new(32, 0x04C1_1DB7, BitOrder::HighestFirst);
-    kernel();
     // SAFETY: the caller promises `len` bytes.
     !(CRC.extend((!init_crc).into(), unsafe { bytes(buf, len) }) as u32)
 }
@@ -54,7 +51,6 @@ same!(crc32_ieee_base = crc32_ieee, [(init_crc: u32, buf: *const u8, len: u64) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crc16_t10dif(init_crc: u16, buf: *const u8, len: u64) -> u16 {
     static CRC: CrcAlgorithm = CrcAlgorithm::new(16, 0x8BB7, BitOrder::HighestFirst);
-    kernel();
     // SAFETY: the caller promises `len` bytes.
     CRC.extend(init_crc.into(), unsafe { bytes(buf, len) }) as u16
 }

@@ -9,7 +9,8 @@
 //! - Lengths need no minimum and no multiple, buffers no alignment, except where ISA-L itself
 //!   documents and refuses it.
 //! - `RESTRIPE_KERNEL` naming a kernel that the CPU lacks ends the process with a line that says
-//!   so: these functions have no way to report an error, and must not compute on another one.
+//!   so at the first call for parity: these functions have no way to report an error, and must not
+//!   compute on another one. CRCs are then computed by tables.
 //! - A count or length below zero counts as zero.
 
 use core::ffi::c_int;

@@ -119,7 +119,7 @@ macro_rules! entries {
             use super::*;
 
             #[target_feature(enable = "crc,aes,neon")]
-            pub(super) unsafe fn extend(state: u32, data: *const u8, len: usize) -> u32 {
+            pub(super) unsafe extern "C" fn extend(state: u32, data: *const u8, len: usize) -> u32 {
                 // SAFETY: the caller's own promise, and the features are those of this function.
                 unsafe { step::words::<$step>(u64::from(state), data, len) as u32 }
             }

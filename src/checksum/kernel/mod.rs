@@ -14,8 +14,7 @@
 //! here too.
 
 use core::mem::MaybeUninit;
-
-use once_cell::race::OnceRef;
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 use super::ChecksumKind;
 use super::crc::{BitOrder, CrcAlgorithm};
@@ -55,19 +54,21 @@ const MERGED_FROM: usize = 32 * BLOCK;
 /// The most blocks whose states are kept at a time, on the stack.
 const MAX_STATES: usize = 128;
 
-/// The state after `len` bytes from `data` on.
+/// The state after `len` bytes from `data` on. Of C's convention, as such functions never unwind:
+/// so that the drop-in for ISA-L, which must not either, can jump there.
 ///
 /// # Safety
 ///
 /// The CPU has the features of the kernel; `data` is valid for reads of `len` bytes.
-type Extend = unsafe fn(state: u32, data: *const u8, len: usize) -> u32;
+type Extend = unsafe extern "C" fn(state: u32, data: *const u8, len: usize) -> u32;
 
 /// The register after `len` bytes from `data` on, as one of 64 bits.
 ///
 /// # Safety
 ///
 /// As for [`Extend`].
-type ExtendAny = unsafe fn(crc: &CrcAlgorithm, register: u64, data: *const u8, len: usize) -> u64;
+type ExtendAny =
+    unsafe extern "C" fn(crc: &CrcAlgorithm, register: u64, data: *const u8, len: usize) -> u64;
 
 /// Writes the states of `count` blocks, which follow each other from `data` on, each begun with
 /// `initial`. With `prefetch` memory is asked for [`PREFETCH_DISTANCE`] bytes ahead, past the
@@ -153,13 +154,23 @@ impl Crc {
     /// The state after `data`, from `state` on.
     #[inline]
     pub(super) fn extend(self, state: u32, data: &[u8]) -> u32 {
-        match &self.0.by_blocks {
-            Some(functions) if data.len() >= self.0.merged_from => {
+        if data.len() >= self.0.merged_from {
+            return self.extend_by_blocks(state, data);
+        }
+        // SAFETY: `new` proves the features, and the bytes are those of the slice.
+        unsafe { (self.0.extend)(state, data.as_ptr(), data.len()) }
+    }
+
+    /// [`extend`](Self::extend) by blocks, where there is a way.
+    #[inline(never)] // its registers and its memory are nothing that short buffers should pay for
+    fn extend_by_blocks(self, state: u32, data: &[u8]) -> u32 {
+        match self.0.by_blocks {
+            Some(functions) => {
                 let endless = Chunk { len: usize::MAX, state, left: usize::MAX };
-                self.merged(*functions, data, 0, endless, |_| ()).state
+                self.merged(functions, data, 0, endless, |_| ()).state
             }
-            // SAFETY: `new` proves the features, and the bytes are those of the slice.
-            _ => unsafe { (self.0.extend)(state, data.as_ptr(), data.len()) },
+            // SAFETY: as above.
+            None => unsafe { (self.0.extend)(state, data.as_ptr(), data.len()) },
         }
     }
 
@@ -275,7 +286,7 @@ struct Chunk {
 }
 
 /// The functions for a kind on the selected kernel, or by tables where none could be selected;
-/// `None` for [`ChecksumKind::Null`].
+/// `None` for [`ChecksumKind::Null`]. Only [`Crc::extend`] may be called on them.
 #[inline]
 pub(super) fn selected(kind: ChecksumKind) -> Option<Crc> {
     Crc::of_table(kind, selected_table())
@@ -293,11 +304,60 @@ pub(super) fn any(crc: &CrcAlgorithm, register: u64, bytes: &[u8]) -> u64 {
     unsafe { extend(crc, register, bytes.as_ptr(), bytes.len()) }
 }
 
+/// The selected kernel's functions once one of [`FIRST`]'s has been called, which they are before:
+/// so no call has to ask whether one was selected.
+static SELECTED: AtomicPtr<CrcTable> = AtomicPtr::new((&raw const FIRST).cast_mut());
+
 #[inline]
 fn selected_table() -> &'static CrcTable {
-    static SELECTED: OnceRef<'static, CrcTable> = OnceRef::new();
-    SELECTED.get_or_init(|| KernelId::selected().map_or(&tables::TABLES, table))
+    // SAFETY: it only ever points to statics, which nobody writes.
+    unsafe { &*SELECTED.load(Ordering::Relaxed) }
 }
+
+/// Functions that select a kernel, and then are that kernel's.
+static FIRST: CrcTable = {
+    unsafe extern "C" fn lowest_first(
+        crc: &CrcAlgorithm,
+        state: u64,
+        data: *const u8,
+        len: usize,
+    ) -> u64 {
+        // SAFETY: the caller's own promise about the bytes; the CPU has what was selected.
+        unsafe { (select().lowest_first)(crc, state, data, len) }
+    }
+    unsafe extern "C" fn highest_first(
+        crc: &CrcAlgorithm,
+        state: u64,
+        data: *const u8,
+        len: usize,
+    ) -> u64 {
+        // SAFETY: as above.
+        unsafe { (select().highest_first)(crc, state, data, len) }
+    }
+    unsafe extern "C" fn crc32(state: u32, data: *const u8, len: usize) -> u32 {
+        // SAFETY: as above.
+        unsafe { (select().crc32.extend)(state, data, len) }
+    }
+    unsafe extern "C" fn crc32c(state: u32, data: *const u8, len: usize) -> u32 {
+        // SAFETY: as above.
+        unsafe { (select().crc32c.extend)(state, data, len) }
+    }
+    fn select() -> &'static CrcTable {
+        let chosen = KernelId::selected().map_or(&tables::TABLES, table);
+        SELECTED.store(core::ptr::from_ref(chosen).cast_mut(), Ordering::Relaxed);
+        chosen
+    }
+    const fn functions(extend: Extend) -> Functions {
+        Functions { extend, finish, by_blocks: None, merged_from: usize::MAX }
+    }
+    CrcTable {
+        name: "none selected yet",
+        lowest_first,
+        highest_first,
+        crc32: functions(crc32),
+        crc32c: functions(crc32c),
+    }
+};
 
 /// What checksums are computed with on a kernel: `vpclmulqdq 512 + crc32`, for example.
 pub(super) fn method(kernel: KernelId) -> &'static str {

@@ -13,7 +13,7 @@ static CRC32C: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
 /// As [`Extend`](super::Extend).
 macro_rules! extend {
     ($name:ident, $crc:ident) => {
-        unsafe fn $name(state: u32, data: *const u8, len: usize) -> u32 {
+        unsafe extern "C" fn $name(state: u32, data: *const u8, len: usize) -> u32 {
             // SAFETY: the caller vouches for the bytes.
             let data = unsafe { core::slice::from_raw_parts(data, len) };
             // The crate begins with a value whose bits it reverses.
@@ -34,7 +34,7 @@ unsafe fn finish(states: *const u32, count: usize, sums: *mut [u8; 4]) {
 }
 
 /// As [`ExtendAny`](super::ExtendAny).
-pub(super) unsafe fn extend_any(
+pub(super) unsafe extern "C" fn extend_any(
     crc: &CrcAlgorithm,
     register: u64,
     data: *const u8,

@@ -128,7 +128,7 @@ static CRC32_KEYS: Keys = Keys::new(32, 0x04C1_1DB7, BitOrder::LowestFirst);
 macro_rules! entries_for_any {
     ($vector:ty, $features:literal) => {
         #[target_feature(enable = $features)]
-        unsafe fn lowest_first(
+        unsafe extern "C" fn lowest_first(
             crc: &CrcAlgorithm,
             register: u64,
             data: *const u8,
@@ -139,7 +139,7 @@ macro_rules! entries_for_any {
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn highest_first(
+        unsafe extern "C" fn highest_first(
             crc: &CrcAlgorithm,
             register: u64,
             data: *const u8,
@@ -150,7 +150,7 @@ macro_rules! entries_for_any {
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn extend_crc32(state: u32, data: *const u8, len: usize) -> u32 {
+        unsafe extern "C" fn extend_crc32(state: u32, data: *const u8, len: usize) -> u32 {
             // SAFETY: as above.
             unsafe {
                 one_buffer::extend::<$vector, false>(&CRC32_KEYS, state.into(), data, len) as u32
@@ -158,7 +158,7 @@ macro_rules! entries_for_any {
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn extend_crc32c(state: u32, data: *const u8, len: usize) -> u32 {
+        unsafe extern "C" fn extend_crc32c(state: u32, data: *const u8, len: usize) -> u32 {
             // SAFETY: as above.
             unsafe { generic::extend::<$vector, Crc32c>(state, data, len) }
         }

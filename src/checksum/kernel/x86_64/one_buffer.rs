@@ -159,6 +159,7 @@ unsafe fn fold_rest<const REVERSE: bool>(
 
 /// The register after a buffer shorter than a lane: with a register of 0, zeros before it would
 /// change nothing, so it is the end of a lane. Not inlined: its copy costs longer buffers, too.
+#[cold]
 #[inline(never)]
 #[target_feature(enable = "ssse3,sse4.1,pclmulqdq")]
 unsafe fn fewer_than_a_lane<const REVERSE: bool>(

@@ -397,7 +397,22 @@ polynomial_entries!(crc32c, Crc32c);
 #[target_feature(
     enable = "ssse3,sse4.1,sse4.2,pclmulqdq,avx,avx2,vpclmulqdq,avx512f,avx512bw,avx512vl"
 )]
-unsafe fn extend_crc32c_both_ways(state: u32, data: *const u8, len: usize) -> u32 {
+unsafe extern "C" fn extend_crc32c_both_ways(state: u32, data: *const u8, len: usize) -> u32 {
+    // SAFETY: the caller's own promise.
+    unsafe {
+        if len < both_ways::FROM {
+            generic::extend::<Lanes, Crc32c>(state, data, len)
+        } else {
+            long_crc32c(state, data, len)
+        }
+    }
+}
+
+#[inline(never)] // its registers are nothing that short buffers should save
+#[target_feature(
+    enable = "ssse3,sse4.1,sse4.2,pclmulqdq,avx,avx2,vpclmulqdq,avx512f,avx512bw,avx512vl"
+)]
+unsafe extern "C" fn long_crc32c(state: u32, data: *const u8, len: usize) -> u32 {
     // SAFETY: the caller's own promise.
     unsafe { both_ways::extend(state, data, len) }
 }

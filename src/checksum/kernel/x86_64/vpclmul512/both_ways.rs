@@ -7,7 +7,7 @@
 use core::arch::x86_64::*;
 
 use super::super::super::BLOCK;
-use super::super::super::generic::{self, FoldVector, keep_order};
+use super::super::super::generic::{FoldVector, keep_order};
 use super::super::super::step::{Step, read_word};
 use super::super::Crc32c;
 use super::{FourStates, Lanes};
@@ -21,7 +21,7 @@ const LINE: usize = Lanes::BYTES;
 
 /// Bytes from which on both ways are faster than folding alone: the instructions that merge the
 /// chains wait for each other, and while they do the next chains cannot begin.
-const FROM: usize = 3 * BLOCK;
+pub(super) const FROM: usize = 3 * BLOCK;
 
 /// The most blocks that are gone through at a time.
 const MOST_BLOCKS: usize = 31;
@@ -57,7 +57,7 @@ pub(super) unsafe fn extend(state: u32, data: *const u8, len: usize) -> u32 {
         }
         match left {
             0 => state,
-            _ => generic::extend::<Lanes, Crc32c>(state, at, left),
+            _ => super::extend_crc32c(state, at, left),
         }
     }
 }
