@@ -47,7 +47,7 @@ mod vector;
 mod x86;
 
 pub(crate) use matrix::KernelMatrix;
-pub use pointers::dot_product_of_pointers;
+pub use pointers::{dot_product_of_pointers, sum_of_pointers};
 pub use policy::{MemoryPolicy, NextUse};
 pub(crate) use program::{Program, Step};
 #[cfg(target_arch = "x86_64")]

@@ -94,6 +94,32 @@ pub unsafe fn dot_product_of_pointers(
     }
 }
 
+/// As [`dot_product_of_pointers`] with one output and coefficients of 1, which are not even laid
+/// out: the output becomes the sum of the inputs.
+///
+/// # Safety
+///
+/// As [`dot_product_of_pointers`].
+#[inline]
+pub unsafe fn sum_of_pointers(
+    kernel: KernelId,
+    inputs: &[*const u8],
+    output: &*mut u8,
+    len: usize,
+) {
+    let sums = kernel.0.sums;
+    if len < LONG && (1..=sums.len()).contains(&inputs.len()) {
+        let (entries, manner) = (core::ptr::null(), Manner::default());
+        // SAFETY: `kernel` proves the CPU's features, and sums read no entries; the pointers are
+        // the caller's promise.
+        unsafe { sums[inputs.len() - 1](entries, inputs.as_ptr(), output, 0, len, manner) };
+    } else {
+        let outputs = core::slice::from_ref(output);
+        // SAFETY: the caller's own promise.
+        unsafe { dot_product_of_pointers(kernel, |_, _| 1, inputs, outputs, len, false) };
+    }
+}
+
 /// A call of [`dot_product_of_pointers`].
 struct Product<C> {
     kernel: KernelId,
@@ -185,9 +211,16 @@ mod tests {
     #[test]
     fn sums_are_those_of_the_field_for_any_number_of_inputs_and_outputs() {
         for kernel in KernelId::available() {
-            for (columns, rows, len) in
-                [(0, 2, 40), (1, 1, 1), (3, 2, 65), (16, 6, 200), (17, 7, 4200), (40, 13, 130)]
-            {
+            for (columns, rows, len) in [
+                (0, 2, 40),
+                (1, 1, 1),
+                (3, 2, 65),
+                (11, 1, 513),
+                (16, 6, 200),
+                (17, 7, 4200),
+                (40, 1, 70),
+                (40, 13, 130),
+            ] {
                 let byte = |seed: usize, at: usize| (seed * 131 + at * 29 + (at >> 3)) as u8;
                 let inputs: Vec<Vec<u8>> =
                     (0..columns).map(|c| (0..len).map(|at| byte(c, at)).collect()).collect();
@@ -232,6 +265,16 @@ mod tests {
                             }
                             assert_eq!(output[len], 0xA5);
                         }
+                    }
+                    if plain_sum && rows == 1 {
+                        let mut output = vec![0xA5; len + 1];
+                        let from: Vec<*const u8> = inputs.iter().map(|i| i.as_ptr()).collect();
+                        // SAFETY: as above.
+                        unsafe { sum_of_pointers(kernel, &from, &output.as_mut_ptr(), len) };
+                        for (at, &found) in output[..len].iter().enumerate() {
+                            assert_eq!(found, inputs.iter().fold(0, |sum, input| sum ^ input[at]));
+                        }
+                        assert_eq!(output[len], 0xA5);
                     }
                 }
             }

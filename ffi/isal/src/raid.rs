@@ -4,7 +4,7 @@ use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 
 use restripe::gf8;
-use restripe::kernel::dot_product_of_pointers;
+use restripe::kernel::{dot_product_of_pointers, sum_of_pointers};
 
 use crate::names::same;
 use crate::{count, kernel, list};
@@ -26,8 +26,10 @@ unsafe fn sums(sources: &[*mut c_void], outputs: &[*mut c_void], len: usize) {
     // SAFETY: a pointer is a pointer, whatever to; the rest is the caller's promise.
     unsafe {
         let inputs = list(sources.as_ptr().cast(), sources.len());
-        let outputs = list(outputs.as_ptr().cast(), outputs.len());
-        dot_product_of_pointers(kernel(), coefficient, inputs, outputs, len, false);
+        match list(outputs.as_ptr().cast(), outputs.len()) {
+            [p] => sum_of_pointers(kernel(), inputs, p, len),
+            p_and_q => dot_product_of_pointers(kernel(), coefficient, inputs, p_and_q, len, false),
+        }
     }
 }
 
