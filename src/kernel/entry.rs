@@ -72,7 +72,7 @@ macro_rules! kernel_table {
         &[$(products::<$columns, $rows, $unroll>),*]
     };
     (@sums $columns:literal [1 of $unroll:literal $($rest:tt)*]) => {
-        sums::<$columns, $unroll>
+        sums::<$columns, 2>
     };
 }
 

@@ -13,6 +13,9 @@ use super::{DotProduct, MAX_COLUMNS, MAX_ROWS, Manner};
 /// The longest vector; bounce buffers have room for one a stream.
 const MAX_BYTES: usize = 64;
 
+/// Pointers that are kept in registers, of the sixteen or so that CPUs have for them.
+const IN_REGISTERS: usize = 10;
+
 /// Repeats a block for every pair of columns, with the pair's first as a constant.
 ///
 /// A plain loop would be left rolled by the compiler once its body is large, and sums indexed in
@@ -61,18 +64,24 @@ pub(super) unsafe fn dot_product<
         assert!(ROWS >= 1 && ROWS <= MAX_ROWS);
         assert!(V::BYTES <= MAX_BYTES);
     }
-    // Copies that nothing else points to: the compiler may keep them in registers.
+    // Copies that nothing else points to: the compiler may keep them in registers. Where those are
+    // too few, copies on the stack would only have to be made.
     // SAFETY: the caller vouches for COLUMNS input and ROWS output pointers.
-    let (columns, rows) =
+    let (column_copies, row_copies) =
         unsafe { (*inputs.cast::<[*const u8; COLUMNS]>(), *outputs.cast::<[*mut u8; ROWS]>()) };
+    let (columns, rows) = if COLUMNS + ROWS <= IN_REGISTERS {
+        (column_copies.as_ptr(), row_copies.as_ptr())
+    } else {
+        (inputs, outputs)
+    };
     let mut at = start;
     while end - at >= UNROLL * V::BYTES {
         // SAFETY: UNROLL whole vectors lie before `end` in every stream.
         unsafe {
             block::<V, COLUMNS, ROWS, UNROLL, MULTIPLY, false>(
                 entries,
-                &columns,
-                &rows,
+                columns,
+                rows,
                 at,
                 V::BYTES,
                 manner,
@@ -86,7 +95,7 @@ pub(super) unsafe fn dot_product<
             // SAFETY: `count` bytes, at most a vector's, lie before `end` in every stream.
             unsafe {
                 block::<V, COLUMNS, ROWS, 1, MULTIPLY, true>(
-                    entries, &columns, &rows, at, count, manner,
+                    entries, columns, rows, at, count, manner,
                 );
             }
             at += count;
@@ -99,8 +108,8 @@ pub(super) unsafe fn dot_product<
             unsafe {
                 block::<V, COLUMNS, ROWS, 1, MULTIPLY, false>(
                     entries,
-                    &columns,
-                    &rows,
+                    columns,
+                    rows,
                     at,
                     V::BYTES,
                     manner,
@@ -128,14 +137,15 @@ unsafe fn block<
     const PARTIAL: bool,
 >(
     entries: *const u64,
-    inputs: &[*const u8; COLUMNS],
-    outputs: &[*mut u8; ROWS],
+    inputs: *const *const u8,
+    outputs: *const *mut u8,
     at: usize,
     count: usize,
     manner: Manner,
 ) {
     // SAFETY: the caller vouches for the bytes of every stream from `at` (UNROLL vectors, or
-    // `count` bytes where PARTIAL), for COLUMNS * ROWS entries, and for the target features.
+    // `count` bytes where PARTIAL), for COLUMNS * ROWS entries, COLUMNS and ROWS pointers, and for the
+    // target features.
     unsafe {
         let read = |stream: *const u8, step: usize| {
             if PARTIAL {
@@ -145,7 +155,8 @@ unsafe fn block<
             }
         };
         if manner.ahead != 0 {
-            for input in inputs {
+            for column in 0..COLUMNS {
+                let input = *inputs.add(column);
                 for line in (0..UNROLL * V::BYTES).step_by(64) {
                     V::prefetch(input.wrapping_add(at + line + usize::from(manner.ahead)));
                 }
@@ -157,9 +168,9 @@ unsafe fn block<
             let mut x = [V::zero(); UNROLL];
             let mut y = [V::zero(); UNROLL];
             for step in 0..UNROLL {
-                x[step] = read(inputs[COLUMN], step);
+                x[step] = read(*inputs.add(COLUMN), step);
                 if paired && (V::FOLDS || !MULTIPLY) {
-                    y[step] = read(inputs[COLUMN + 1], step);
+                    y[step] = read(*inputs.add(COLUMN + 1), step);
                 }
             }
             for row in 0..ROWS {
@@ -199,7 +210,7 @@ unsafe fn block<
             settle(&mut sums);
             if paired && !V::FOLDS && MULTIPLY {
                 for step in 0..UNROLL {
-                    y[step] = read(inputs[COLUMN + 1], step);
+                    y[step] = read(*inputs.add(COLUMN + 1), step);
                 }
                 for row in 0..ROWS {
                     let d =
@@ -215,24 +226,25 @@ unsafe fn block<
         if manner.accumulate {
             for row in 0..ROWS {
                 for step in 0..UNROLL {
-                    sums[row][step] = sums[row][step].xor(read(outputs[row].cast_const(), step));
+                    sums[row][step] =
+                        sums[row][step].xor(read((*outputs.add(row)).cast_const(), step));
                 }
             }
         }
         if PARTIAL {
             for row in 0..ROWS {
-                sums[row][0].store_first(outputs[row].add(at), count);
+                sums[row][0].store_first((*outputs.add(row)).add(at), count);
             }
         } else if manner.streaming {
             for row in 0..ROWS {
                 for step in 0..UNROLL {
-                    sums[row][step].stream(outputs[row].add(at + step * V::BYTES));
+                    sums[row][step].stream((*outputs.add(row)).add(at + step * V::BYTES));
                 }
             }
         } else {
             for row in 0..ROWS {
                 for step in 0..UNROLL {
-                    sums[row][step].store(outputs[row].add(at + step * V::BYTES));
+                    sums[row][step].store((*outputs.add(row)).add(at + step * V::BYTES));
                 }
             }
         }

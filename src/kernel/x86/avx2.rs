@@ -95,6 +95,6 @@ kernel_table! {
     AVX2 = "avx2", Vector, entries: NIBBLES,
     features: "avx2",
     supported: || detected!("avx2"),
-    columns: [1 2 3 4 5 6 7 8],
+    columns: [1 2 3 4 5 6 7 8 9 10 11 12],
     passes: [1 of 2, 2 of 2, 3 of 2],
 }

@@ -84,6 +84,6 @@ kernel_table! {
     AVX2_GFNI = "avx2_gfni", Vector, entries: AFFINE,
     features: "avx2,gfni",
     supported: || detected!("avx2", "gfni"),
-    columns: [1 2 3 4 5 6 7 8],
+    columns: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20],
     passes: [1 of 4, 2 of 4, 3 of 3],
 }

@@ -137,6 +137,6 @@ kernel_table! {
     AVX512 = "avx512", Vector, entries: NIBBLES,
     features: "avx512f,avx512bw",
     supported: || detected!("avx512f", "avx512bw"),
-    columns: [1 2 3 4 5 6 7 8],
+    columns: [1 2 3 4 5 6 7 8 9 10 11 12],
     passes: [1 of 4, 2 of 4, 3 of 2, 4 of 2, 5 of 2, 6 of 2],
 }
