@@ -3,42 +3,29 @@ package org.apache.hadoop.io.erasurecode.rawcoder;
 import java.io.IOException;
 import org.apache.hadoop.io.erasurecode.ErasureCoderOptions;
 import restripe.Matrix;
-import restripe.ReedSolomon;
-import restripe.RestripeException;
+import restripe.rawcoder.RawCoder;
 
 /** A decoder of Hadoop's that computes with restripe. */
 final class RestripeRawDecoder extends RawErasureDecoder {
-  private final ReedSolomon code;
-  private volatile boolean closed;
+  private final RawCoder coder;
 
   RestripeRawDecoder(ErasureCoderOptions options, Matrix matrix) {
     super(options);
-    code = RestripeRawCoders.code(options, matrix);
-    RestripeRawCoders.INSTANCE.decoders.increment();
+    coder =
+        RawCoder.decoder(
+            "RestripeRawDecoder", options.getNumDataUnits(), options.getNumParityUnits(), matrix);
   }
 
   @Override
   protected void doDecode(ByteBufferDecodingState state) throws IOException {
-    RestripeRawCoders.checkOpen(closed, this);
-    try {
-      code.reconstruct(state.inputs, state.erasedIndexes, state.outputs);
-    } catch (RestripeException e) {
-      throw new IOException(e);
-    }
-    RestripeRawCoders.INSTANCE.decoded(state.outputs.length, state.decodeLength);
+    coder.decode(state.inputs, state.erasedIndexes, state.outputs, state.decodeLength);
   }
 
   @Override
   protected void doDecode(ByteArrayDecodingState state) throws IOException {
-    RestripeRawCoders.checkOpen(closed, this);
-    try {
-      code.reconstruct(
-          state.inputs, state.inputOffsets, state.erasedIndexes, state.outputs,
-          state.outputOffsets, state.decodeLength);
-    } catch (RestripeException e) {
-      throw new IOException(e);
-    }
-    RestripeRawCoders.INSTANCE.decoded(state.outputs.length, state.decodeLength);
+    coder.decode(
+        state.inputs, state.inputOffsets, state.erasedIndexes, state.outputs, state.outputOffsets,
+        state.decodeLength);
   }
 
   @Override
@@ -48,6 +35,6 @@ final class RestripeRawDecoder extends RawErasureDecoder {
 
   @Override
   public void release() {
-    closed = true;
+    coder.release();
   }
 }

@@ -1,7 +1,7 @@
-package org.apache.hadoop.io.erasurecode.rawcoder;
+package restripe.rawcoder;
 
 /** What restripe has computed in this virtual machine: {@code restripe:type=RawCoders} in JMX. */
-public interface RestripeRawCodersMXBean {
+public interface RawCodersMXBean {
   /** The version of the native engine. */
   String getVersion();
 

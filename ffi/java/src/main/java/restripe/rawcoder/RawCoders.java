@@ -1,30 +1,22 @@
-package org.apache.hadoop.io.erasurecode.rawcoder;
+package restripe.rawcoder;
 
-import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 import javax.management.JMException;
 import javax.management.ObjectName;
-import org.apache.hadoop.HadoopIllegalArgumentException;
-import org.apache.hadoop.io.erasurecode.ErasureCoderOptions;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import restripe.Matrix;
-import restripe.ReedSolomon;
 import restripe.Restripe;
 import restripe.RestripeException;
 
-/** What the coders of this virtual machine have in common: their codes, and what they count. */
-final class RestripeRawCoders implements RestripeRawCodersMXBean {
-  static final RestripeRawCoders INSTANCE = new RestripeRawCoders();
-
-  /** As many units as Hadoop's own coders take. */
-  private static final int MAX_UNITS = 255;
+/** What the coders of this virtual machine count, and what they say when the first is made. */
+final class RawCoders implements RawCodersMXBean {
+  static final RawCoders INSTANCE = new RawCoders();
 
   private static final String NAME = "restripe:type=RawCoders";
 
-  private static final Logger LOG = LoggerFactory.getLogger(RestripeRawCoders.class);
+  private static final Logger LOG = LoggerFactory.getLogger(RawCoders.class);
 
   final LongAdder encoders = new LongAdder();
   final LongAdder decoders = new LongAdder();
@@ -34,25 +26,7 @@ final class RestripeRawCoders implements RestripeRawCodersMXBean {
   private final LongAdder decodedBytes = new LongAdder();
   private final AtomicBoolean isSaid = new AtomicBoolean();
 
-  private RestripeRawCoders() {}
-
-  /** The code for those options: one for all coders, since readers make a decoder for every file. */
-  static ReedSolomon code(ErasureCoderOptions options, Matrix matrix) {
-    INSTANCE.say();
-    if (options.getNumAllUnits() > MAX_UNITS) {
-      throw new HadoopIllegalArgumentException(
-          options.getNumDataUnits() + " data and " + options.getNumParityUnits()
-              + " parity units, expected at most " + MAX_UNITS + " together");
-    }
-    return ReedSolomon.shared(options.getNumDataUnits(), options.getNumParityUnits(), matrix);
-  }
-
-  /** Hadoop's callers look for this word. */
-  static void checkOpen(boolean closed, Object coder) throws IOException {
-    if (closed) {
-      throw new IOException(coder.getClass().getSimpleName() + " closed");
-    }
-  }
+  private RawCoders() {}
 
   void encoded(int units, int length) {
     encodes.increment();
@@ -64,9 +38,9 @@ final class RestripeRawCoders implements RestripeRawCodersMXBean {
     decodedBytes.add((long) units * length);
   }
 
-  /** Says once what there is, or why there is nothing. Hadoop goes on with its next coder then. */
-  private void say() {
-    if (!isSaid.compareAndSet(false, true)) {
+  /** Says once what there is, or why there is nothing. Another coder takes over then. */
+  void say() {
+    if (isSaid.get() || !isSaid.compareAndSet(false, true)) {
       return;
     }
     try {
@@ -74,7 +48,7 @@ final class RestripeRawCoders implements RestripeRawCodersMXBean {
           "restripe {} computes erasure codes: kernel {}, library from {}",
           Restripe.version(), Restripe.kernel(), Restripe.library());
     } catch (RestripeException e) {
-      LOG.warn("{}. Hadoop goes on with the raw coder that is configured next.", e.getMessage());
+      LOG.warn("{}. The raw coder that comes next takes over.", e.getMessage());
       return;
     }
     try {
