@@ -1,5 +1,7 @@
 //! Plain arguments: lists of numbers, units, kinds of checksums.
 
+use std::ops::Range;
+
 use jni::Env;
 use jni::objects::JIntArray;
 use jni::sys::jint;
@@ -11,9 +13,9 @@ use super::memory::{List, MAX_BUFFERS};
 /// The first `count` numbers of an array.
 pub(crate) fn numbers(env: &Env<'_>, array: &JIntArray<'_>, count: usize) -> Outcome<List<jint>> {
     let refused = |got: usize| Failure::Value {
-        what: "number of positions",
+        what: "length of a list",
         got: i64::try_from(got).unwrap_or(i64::MAX),
-        expected: "one for every buffer, at most 512",
+        expected: "as many numbers as are needed, at most 512",
     };
     if count > MAX_BUFFERS {
         return Err(refused(count));
@@ -24,6 +26,27 @@ pub(crate) fn numbers(env: &Env<'_>, array: &JIntArray<'_>, count: usize) -> Out
     let mut numbers = List::from_elem(0, count);
     array.get_region(env, 0, &mut numbers)?;
     Ok(numbers)
+}
+
+/// Four lists that stand one behind the other: the range of each, from their lengths.
+pub(crate) fn counts(env: &Env<'_>, lens: &JIntArray<'_>) -> Outcome<[Range<usize>; 4]> {
+    let mut ranges = [const { 0..0 }; 4];
+    let mut end = 0;
+    for (range, &len) in ranges.iter_mut().zip(&numbers(env, lens, 4)?) {
+        let start = end;
+        end += count("number of buffers", len)?;
+        *range = start..end;
+    }
+    Ok(ranges)
+}
+
+/// A number of bytes.
+pub(crate) fn length(number: jint) -> Outcome<usize> {
+    usize::try_from(number).map_err(|_| Failure::Value {
+        what: "number of bytes",
+        got: number.into(),
+        expected: "0 or more",
+    })
 }
 
 /// A list of units: as many as the array has.

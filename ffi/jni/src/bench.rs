@@ -2,30 +2,40 @@
 //! what the benchmarks in Java compare with.
 
 use jni::EnvUnowned;
-use jni::objects::{JIntArray, JObject, JObjectArray};
-use jni::sys::jint;
-use restripe::{ErasureCode as _, ReedSolomon};
+use jni::objects::{JIntArray, JLongArray, JObject, JObjectArray};
+use jni::sys::{jint, jlong};
+use restripe::ErasureCode as _;
 
-use super::arguments::{count, units};
-use super::code::two_lists;
+use super::arguments::{count, length, units};
+use super::code::CODES;
 use super::failure::call;
+use super::memory::{Given, Memory, Stretch};
 
-/// `static void encode(Object[] data, Object[] parity, int[] positions, int length, int times)`
+/// `static void encode(long handle, Object[] memory, long[] starts, int data, int parity, int length,
+/// int times)`
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_restripe_RustCalls_encode<'local>(
     mut env: EnvUnowned<'local>,
     _: JObject<'local>,
-    data: JObjectArray<'local>,
-    parity: JObjectArray<'local>,
-    positions: JIntArray<'local>,
+    handle: jlong,
+    memory: JObjectArray<'local>,
+    starts: JLongArray<'local>,
+    data: jint,
+    parity: jint,
     len: jint,
     times: jint,
 ) {
     call(&mut env, |env| {
-        let code = ReedSolomon::new(data.len(env)?, parity.len(env)?)?;
+        let code = CODES.get(handle)?;
+        let (data, parity) = (count("data shards", data)?, count("parity shards", parity)?);
         let times = count("times", times)?;
-        // SAFETY: Java gives direct buffers.
-        let memory = unsafe { two_lists(env, &data, &parity, &positions, len, true) }?;
+        let given = Given::new(env, &memory, &starts, data + parity, true)?;
+        let mut memory = Memory::new(env, true, length(len)?);
+        // SAFETY: Java gives direct buffers with so many bytes.
+        unsafe {
+            memory.inputs("data shard", &given, 0..data, Stretch::Data)?;
+            memory.outputs("parity shard", &given, data..data + parity, Stretch::Data)?;
+        }
         memory.run(1, |inputs, outputs, _| {
             for _ in 0..times {
                 code.encode(inputs, outputs)?;
@@ -35,29 +45,31 @@ pub extern "system" fn Java_restripe_RustCalls_encode<'local>(
     });
 }
 
-/// `static void decode(int dataUnits, int parityUnits, int[] available, int[] wanted,
-/// Object[] inputs, Object[] outputs, int[] positions, int length, int times)`
+/// `static void decode(long handle, int[] available, int[] wanted, Object[] memory, long[] starts,
+/// int length, int times)`: the inputs are those available, the outputs those wanted.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_restripe_RustCalls_decode<'local>(
     mut env: EnvUnowned<'local>,
     _: JObject<'local>,
-    data_units: jint,
-    parity_units: jint,
+    handle: jlong,
     available: JIntArray<'local>,
     wanted: JIntArray<'local>,
-    inputs: JObjectArray<'local>,
-    outputs: JObjectArray<'local>,
-    positions: JIntArray<'local>,
+    memory: JObjectArray<'local>,
+    starts: JLongArray<'local>,
     len: jint,
     times: jint,
 ) {
     call(&mut env, |env| {
-        let data_units = count("data units", data_units)?;
-        let code = ReedSolomon::new(data_units, count("parity units", parity_units)?)?;
+        let code = CODES.get(handle)?;
         let (available, wanted) = (units(env, &available)?, units(env, &wanted)?);
-        let times = count("times", times)?;
-        // SAFETY: Java gives direct buffers.
-        let memory = unsafe { two_lists(env, &inputs, &outputs, &positions, len, true) }?;
+        let (inputs, times) = (available.len(), count("times", times)?);
+        let given = Given::new(env, &memory, &starts, inputs + wanted.len(), true)?;
+        let mut memory = Memory::new(env, true, length(len)?);
+        // SAFETY: Java gives direct buffers with so many bytes.
+        unsafe {
+            memory.inputs("input", &given, 0..inputs, Stretch::Data)?;
+            memory.outputs("output", &given, inputs..inputs + wanted.len(), Stretch::Data)?;
+        }
         memory.run(1, |inputs, outputs, _| {
             for _ in 0..times {
                 code.plan(&available, &wanted)?.apply(inputs, outputs)?;

@@ -2,14 +2,14 @@
 
 use jni::EnvUnowned;
 use jni::objects::JObject;
-use jni::sys::{jboolean, jint};
+use jni::sys::{jboolean, jint, jlong};
 
-use super::arguments::{checksum, checksum_kind};
+use super::arguments::{checksum, checksum_kind, length};
 use super::failure::call;
 use super::memory::{Memory, Stretch};
 
-/// `static void compute(int kind, int bytesPerChecksum, Object data, int position, int length,
-/// Object sums, int sumsPosition, boolean direct)`
+/// `static void compute(int kind, int bytesPerChecksum, Object data, long start, int length,
+/// Object sums, long sumsStart, boolean direct)`
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_restripe_ChunkChecksum_compute<'local>(
     mut env: EnvUnowned<'local>,
@@ -17,20 +17,20 @@ pub extern "system" fn Java_restripe_ChunkChecksum_compute<'local>(
     kind: jint,
     bytes_per_checksum: jint,
     data: JObject<'local>,
-    position: jint,
+    start: jlong,
     len: jint,
     sums: JObject<'local>,
-    sums_position: jint,
+    sums_start: jlong,
     direct: jboolean,
 ) {
     call(&mut env, |env| {
         let checksum = checksum(kind, bytes_per_checksum)?;
-        let mut memory = Memory::new(env, direct, len)?;
-        // SAFETY: arguments of the method: buffers, or arrays, as `direct` says.
+        let mut memory = Memory::new(env, direct, length(len)?);
+        // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
         unsafe {
-            memory.input("data", 0, data.as_raw(), position, Stretch::Data)?;
+            memory.add_input(("data", 0), data.as_raw(), start, Stretch::Data)?;
             let stretch = Stretch::sums(&checksum);
-            memory.output("checksums", 0, sums.as_raw(), sums_position, stretch)?;
+            memory.add(("checksums", 0), sums.as_raw(), sums_start, stretch)?;
         }
         memory.run(checksum.bytes_per_checksum(), |inputs, outputs, _| {
             Ok(checksum.compute(inputs[0], outputs[0])?)
@@ -38,8 +38,8 @@ pub extern "system" fn Java_restripe_ChunkChecksum_compute<'local>(
     });
 }
 
-/// `static void verify(int kind, int bytesPerChecksum, Object data, int position, int length,
-/// Object sums, int sumsPosition, boolean direct)`
+/// `static void verify(int kind, int bytesPerChecksum, Object data, long start, int length,
+/// Object sums, long sumsStart, boolean direct)`
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_restripe_ChunkChecksum_verify<'local>(
     mut env: EnvUnowned<'local>,
@@ -47,20 +47,20 @@ pub extern "system" fn Java_restripe_ChunkChecksum_verify<'local>(
     kind: jint,
     bytes_per_checksum: jint,
     data: JObject<'local>,
-    position: jint,
+    start: jlong,
     len: jint,
     sums: JObject<'local>,
-    sums_position: jint,
+    sums_start: jlong,
     direct: jboolean,
 ) {
     call(&mut env, |env| {
         let checksum = checksum(kind, bytes_per_checksum)?;
-        let mut memory = Memory::new(env, direct, len)?;
-        // SAFETY: arguments of the method: buffers, or arrays, as `direct` says.
+        let mut memory = Memory::new(env, direct, length(len)?);
+        // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
         unsafe {
-            memory.input("data", 0, data.as_raw(), position, Stretch::Data)?;
+            memory.add_input(("data", 0), data.as_raw(), start, Stretch::Data)?;
             let stretch = Stretch::sums(&checksum);
-            memory.input("checksums", 0, sums.as_raw(), sums_position, stretch)?;
+            memory.add_input(("checksums", 0), sums.as_raw(), sums_start, stretch)?;
         }
         // It counts chunks from the beginning. Parts are whole chunks, but for the last.
         let (mut digest, whole) = (checksum.digest(), memory.len());
@@ -76,7 +76,7 @@ pub extern "system" fn Java_restripe_ChunkChecksum_verify<'local>(
     });
 }
 
-/// `static int append(int kind, int before, Object data, int position, int length,
+/// `static int append(int kind, int before, Object data, long start, int length,
 /// boolean direct)`
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_restripe_ChunkChecksum_append<'local>(
@@ -85,15 +85,15 @@ pub extern "system" fn Java_restripe_ChunkChecksum_append<'local>(
     kind: jint,
     before: jint,
     data: JObject<'local>,
-    position: jint,
+    start: jlong,
     len: jint,
     direct: jboolean,
 ) -> jint {
     call(&mut env, |env| {
         let kind = checksum_kind(kind)?;
-        let mut memory = Memory::new(env, direct, len)?;
-        // SAFETY: an argument of the method: a buffer, or an array, as `direct` says.
-        unsafe { memory.input("data", 0, data.as_raw(), position, Stretch::Data) }?;
+        let mut memory = Memory::new(env, direct, length(len)?);
+        // SAFETY: Java gives a direct buffer with so many bytes where it says so, else an array.
+        unsafe { memory.add_input(("data", 0), data.as_raw(), start, Stretch::Data) }?;
         let mut crc = before.cast_unsigned();
         memory.run(1, |inputs, _, _| {
             crc = kind.append(crc, inputs[0]);

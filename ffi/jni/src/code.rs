@@ -1,17 +1,17 @@
 //! `restripe.ReedSolomon`.
 
-use jni::objects::{JIntArray, JObject, JObjectArray, JString};
+use jni::EnvUnowned;
+use jni::objects::{JIntArray, JLongArray, JObject, JObjectArray, JString};
 use jni::sys::{jboolean, jint, jlong};
-use jni::{Env, EnvUnowned};
 use restripe::{ErasureCode as _, Error, MatrixKind, Plan, ReedSolomon};
 
-use super::arguments::{checksum, count, numbers, units};
-use super::failure::{Outcome, call};
+use super::arguments::{checksum, count, counts, length, units};
+use super::failure::call;
 use super::handles::Table;
-use super::memory::{List, Memory, Stretch, elements};
+use super::memory::{Given, List, Memory, Stretch};
 use super::plan::PLANS;
 
-static CODES: Table<ReedSolomon> = Table::new("ReedSolomon");
+pub(crate) static CODES: Table<ReedSolomon> = Table::new("ReedSolomon");
 
 /// `static long open(int dataUnits, int parityUnits, String matrix, boolean acceptUnchecked)`
 #[unsafe(no_mangle)]
@@ -64,35 +64,42 @@ pub extern "system" fn Java_restripe_ReedSolomon_plan<'local>(
     })
 }
 
-/// `void encode(long handle, Object[] data, Object[] parity, int[] positions, int length,
+/// `void encode(long handle, Object[] memory, long[] starts, int data, int parity, int length,
 /// boolean direct)`
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_restripe_ReedSolomon_encode<'local>(
     mut env: EnvUnowned<'local>,
     _: JObject<'local>,
     handle: jlong,
-    data: JObjectArray<'local>,
-    parity: JObjectArray<'local>,
-    positions: JIntArray<'local>,
+    memory: JObjectArray<'local>,
+    starts: JLongArray<'local>,
+    data: jint,
+    parity: jint,
     len: jint,
     direct: jboolean,
 ) {
     call(&mut env, |env| {
         let code = CODES.get(handle)?;
-        // SAFETY: Java gives arrays of direct buffers where it says so, else of arrays.
-        let memory = unsafe { two_lists(env, &data, &parity, &positions, len, direct) }?;
+        let (data, parity) = (count("data shards", data)?, count("parity shards", parity)?);
         let check_count = |what, expected, got| match expected == got {
             true => Ok(()),
             false => Err(Error::Count { what, expected, got }),
         };
-        check_count("data shards", code.data_units(), data.len(env)?)?;
-        check_count("parity shards", code.parity_units(), parity.len(env)?)?;
+        check_count("data shards", code.data_units(), data)?;
+        check_count("parity shards", code.parity_units(), parity)?;
+        let given = Given::new(env, &memory, &starts, data + parity, direct)?;
+        let mut memory = Memory::new(env, direct, length(len)?);
+        // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
+        unsafe {
+            memory.inputs("data shard", &given, 0..data, Stretch::Data)?;
+            memory.outputs("parity shard", &given, data..data + parity, Stretch::Data)?;
+        }
         memory.run(1, |inputs, outputs, _| Ok(code.encode_plan().apply(inputs, outputs)?))
     });
 }
 
-/// `void reconstruct(long handle, Object[] units, int[] erased, Object[] outputs, int[] positions,
-/// int length, boolean direct)`
+/// `void reconstruct(long handle, Object[] memory, long[] starts, int units, int[] erased,
+/// int outputs, int length, boolean direct)`
 ///
 /// Units that are erased are read where there are not enough others, and then copied.
 #[unsafe(no_mangle)]
@@ -100,28 +107,28 @@ pub extern "system" fn Java_restripe_ReedSolomon_reconstruct<'local>(
     mut env: EnvUnowned<'local>,
     _: JObject<'local>,
     handle: jlong,
-    shards: JObjectArray<'local>,
+    memory: JObjectArray<'local>,
+    starts: JLongArray<'local>,
+    shards: jint,
     erased: JIntArray<'local>,
-    outputs: JObjectArray<'local>,
-    positions: JIntArray<'local>,
+    outputs: jint,
     len: jint,
     direct: jboolean,
 ) {
     call(&mut env, |env| {
         let code = CODES.get(handle)?;
-        let (shards, outputs) = (elements(env, &shards)?, elements(env, &outputs)?);
-        let positions = numbers(env, &positions, shards.len() + outputs.len())?;
+        let (shards, outputs) = (count("shards", shards)?, count("outputs", outputs)?);
         let erased = units(env, &erased)?;
         let refused = |what, expected, got| Err(Error::Count { what, expected, got }.into());
-        if shards.len() != code.total_units() {
-            return refused("shards", code.total_units(), shards.len());
+        if shards != code.total_units() {
+            return refused("shards", code.total_units(), shards);
         }
-        if outputs.len() != erased.len() {
-            return refused("outputs", erased.len(), outputs.len());
+        if outputs != erased.len() {
+            return refused("outputs", erased.len(), outputs);
         }
-        let present = |&unit: &usize| !shards[unit].is_null();
+        let given = Given::new(env, &memory, &starts, shards + outputs, direct)?;
         let is_erased = |unit: &usize| erased.contains(unit);
-        let units = (0..shards.len()).filter(present);
+        let units = (0..shards).filter(|&unit| given.has(unit));
         let mut available: List<usize> = units.clone().filter(|unit| !is_erased(unit)).collect();
         if available.len() < code.data_units() {
             available.extend(units.filter(is_erased));
@@ -130,22 +137,20 @@ pub extern "system" fn Java_restripe_ReedSolomon_reconstruct<'local>(
         let rebuilt: List<usize> =
             erased.iter().copied().filter(|unit| !available.contains(unit)).collect();
         let plan = code.plan(&available, &rebuilt)?;
-        let mut memory = Memory::new(env, direct, len)?;
+        let mut memory = Memory::new(env, direct, length(len)?);
         // What is read comes first, then what is only copied, of which there is seldom any.
         let reads = plan.reads().len();
         let copied = || erased.iter().filter(|unit| available.contains(unit));
         for &unit in plan.reads().iter().map(|read| &read.unit).chain(copied()) {
-            // SAFETY: a local reference to a buffer, or an array, as `direct` says.
-            unsafe { memory.input("unit", unit, shards[unit], positions[unit], Stretch::Data) }?;
+            // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
+            unsafe { memory.input(("unit", unit), &given, unit, Stretch::Data) }?;
         }
         for wants_copies in [false, true] {
             for (index, unit) in erased.iter().enumerate() {
                 if available.contains(unit) == wants_copies {
-                    let position = positions[shards.len() + index];
+                    let at = shards + index;
                     // SAFETY: as above.
-                    unsafe {
-                        memory.output("output", index, outputs[index], position, Stretch::Data)
-                    }?;
+                    unsafe { memory.output(("output", index), &given, at, Stretch::Data) }?;
                 }
             }
         }
@@ -158,9 +163,8 @@ pub extern "system" fn Java_restripe_ReedSolomon_reconstruct<'local>(
     });
 }
 
-/// `void encodeWithChecksums(long handle, int kind, int bytesPerChecksum, Object[] data,
-/// Object[] parity, Object[] dataSums, Object[] paritySums, int[] positions, int length,
-/// boolean direct)`
+/// `void encodeWithChecksums(long handle, int kind, int bytesPerChecksum, Object[] memory,
+/// long[] starts, int[] counts, int length, boolean direct)`: data, parity, the checksums of both.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_restripe_ReedSolomon_encodeWithChecksums<'local>(
     mut env: EnvUnowned<'local>,
@@ -168,71 +172,33 @@ pub extern "system" fn Java_restripe_ReedSolomon_encodeWithChecksums<'local>(
     handle: jlong,
     kind: jint,
     bytes_per_checksum: jint,
-    data: JObjectArray<'local>,
-    parity: JObjectArray<'local>,
-    data_sums: JObjectArray<'local>,
-    parity_sums: JObjectArray<'local>,
-    positions: JIntArray<'local>,
+    memory: JObjectArray<'local>,
+    starts: JLongArray<'local>,
+    list_lens: JIntArray<'local>,
     len: jint,
     direct: jboolean,
 ) {
     call(&mut env, |env| {
         let code = CODES.get(handle)?;
         let checksum = checksum(kind, bytes_per_checksum)?;
-        let lists = [&data, &parity, &data_sums, &parity_sums];
-        let [data, parity, data_sums, parity_sums] = {
-            let mut all = lists.map(|_| List::new());
-            for (list, array) in all.iter_mut().zip(lists) {
-                *list = elements(env, array)?;
-            }
-            all
-        };
-        let lens = [data.len(), parity.len(), data_sums.len(), parity_sums.len()];
-        let positions = numbers(env, &positions, lens.iter().sum())?;
-        let (data_at, rest) = positions.split_at(lens[0]);
-        let (parity_at, rest) = rest.split_at(lens[1]);
-        let (data_sums_at, parity_sums_at) = rest.split_at(lens[2]);
-        let mut memory = Memory::new(env, direct, len)?;
+        let [data, parity, data_sums, parity_sums] = counts(env, &list_lens)?;
+        let given = Given::new(env, &memory, &starts, parity_sums.end, direct)?;
+        let mut memory = Memory::new(env, direct, length(len)?);
         let sums = Stretch::sums(&checksum);
-        // SAFETY: local references to buffers, or arrays, as `direct` says.
+        // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
         unsafe {
-            memory.inputs("data shard", &data, data_at, Stretch::Data)?;
-            memory.outputs("parity shard", &parity, parity_at, Stretch::Data)?;
-            memory.outputs("checksums of data shard", &data_sums, data_sums_at, sums)?;
-            memory.outputs("checksums of parity shard", &parity_sums, parity_sums_at, sums)?;
+            memory.inputs("data shard", &given, data, Stretch::Data)?;
+            memory.outputs("parity shard", &given, parity.clone(), Stretch::Data)?;
+            memory.outputs("checksums of data shard", &given, data_sums.clone(), sums)?;
+            memory.outputs("checksums of parity shard", &given, parity_sums, sums)?;
         }
         memory.run(checksum.bytes_per_checksum(), |inputs, outputs, _| {
-            let (parity, rest) = outputs.split_at_mut(lens[1]);
-            let (data_sums, parity_sums) = rest.split_at_mut(lens[2]);
+            let (parity, rest) = outputs.split_at_mut(parity.len());
+            let (data_sums, parity_sums) = rest.split_at_mut(data_sums.len());
             code.encode_with_checksums(&checksum, inputs, parity, data_sums, parity_sums)?;
             Ok(())
         })
     });
-}
-
-/// The memory of a call with inputs and outputs; their positions stand one behind the other.
-///
-/// # Safety
-///
-/// The arrays hold direct byte buffers, or byte arrays, as `direct` says.
-pub(crate) unsafe fn two_lists(
-    env: &Env<'_>,
-    inputs: &JObjectArray<'_>,
-    outputs: &JObjectArray<'_>,
-    positions: &JIntArray<'_>,
-    len: jint,
-    direct: jboolean,
-) -> Outcome<Memory> {
-    let (inputs, outputs) = (elements(env, inputs)?, elements(env, outputs)?);
-    let positions = numbers(env, positions, inputs.len() + outputs.len())?;
-    let (inputs_at, outputs_at) = positions.split_at(inputs.len());
-    let mut memory = Memory::new(env, direct, len)?;
-    // SAFETY: local references, by the caller's promise to what they should be.
-    unsafe {
-        memory.inputs("input", &inputs, inputs_at, Stretch::Data)?;
-        memory.outputs("output", &outputs, outputs_at, Stretch::Data)?;
-    }
-    Ok(memory)
 }
 
 /// Keeps the type of what [`PLANS`] holds in one place.

@@ -1,6 +1,8 @@
 //! The buffers of one call: memory of Java's as slices, without copies.
 //!
-//! Direct buffers lie where they lie. Arrays on the heap are held in place by critical sections,
+//! Direct buffers lie where they lie; Java says where, since it can be told that for a load, and JNI
+//! takes two calls for each buffer. Java has checked them then, too: that they are direct, and have
+//! as many bytes as the call is about. Arrays on the heap are held in place by critical sections,
 //! during which collectors may have to wait; so they are gone through [`HEAP_TILE`] bytes at a
 //! time, with a gap between.
 
@@ -9,9 +11,9 @@ use std::sync::OnceLock;
 use std::{ptr, slice};
 
 use jni::Env;
-use jni::objects::JObjectArray;
+use jni::objects::{JLongArray, JObjectArray};
 use jni::refs::Reference as _;
-use jni::sys::{self, jint, jobject, jsize};
+use jni::sys::{self, jboolean, jlong, jobject, jsize};
 use restripe::checksum::ChunkedChecksum;
 use smallvec::SmallVec;
 
@@ -53,18 +55,89 @@ impl Stretch {
     }
 }
 
+/// Where the bytes of a buffer begin that is not there: the same number as in `restripe.Call`.
+const ABSENT: jlong = jlong::MIN;
+
+/// What a call says of its buffers, in Java's order.
+pub(crate) struct Given {
+    /// Addresses of direct buffers' bytes, or offsets into arrays; [`ABSENT`] for those not there.
+    starts: List<jlong>,
+    /// Local references to the arrays; nothing where buffers are direct.
+    arrays: List<jobject>,
+}
+
+impl Given {
+    /// What a call says of its first `count` buffers.
+    pub(crate) fn new(
+        env: &Env<'_>,
+        memory: &JObjectArray<'_>,
+        starts: &JLongArray<'_>,
+        count: usize,
+        is_direct: jboolean,
+    ) -> Outcome<Self> {
+        let mut given = Self { starts: List::new(), arrays: List::new() };
+        let raw = env.get_raw();
+        if starts.is_null() || memory.is_null() {
+            return Err(Failure::Null { what: "list", index: 0 });
+        }
+        // SAFETY: `raw` is this thread's, and neither array is null.
+        let len = unsafe {
+            let len = (**raw).v1_1.GetArrayLength;
+            len(raw, starts.as_raw()).min(match is_direct {
+                true => jsize::MAX,
+                false => len(raw, memory.as_raw()),
+            })
+        };
+        if count > MAX_BUFFERS || count > usize::try_from(len).unwrap_or(0) {
+            return Err(Failure::Value {
+                what: "number of buffers",
+                got: i64::try_from(count).unwrap_or(i64::MAX),
+                expected: "at most 512, and as many as there are",
+            });
+        }
+        given.starts.resize(count, ABSENT);
+        // SAFETY: as above, and there are so many; so no exception is pending after it.
+        unsafe {
+            let (count, to) = (count as jsize, given.starts.as_mut_ptr());
+            ((**raw).v1_1.GetLongArrayRegion)(raw, starts.as_raw(), 0, count, to);
+        }
+        if !is_direct {
+            env.ensure_local_capacity(count)?;
+            for index in 0..count as jsize {
+                // SAFETY: as above. The references are given back when the native method returns.
+                let array =
+                    unsafe { ((**raw).v1_1.GetObjectArrayElement)(raw, memory.as_raw(), index) };
+                given.arrays.push(array);
+            }
+        }
+        Ok(given)
+    }
+
+    /// Whether a buffer is there.
+    pub(crate) fn has(&self, at: usize) -> bool {
+        self.starts[at] != ABSENT
+    }
+
+    /// The array, null for a direct buffer, and where the bytes begin.
+    fn at(&self, at: usize) -> (jobject, jlong) {
+        (self.arrays.get(at).copied().unwrap_or(ptr::null_mut()), self.starts[at])
+    }
+}
+
 struct Buffer {
-    /// A local reference: what it means lives as long as the native method runs.
-    object: jobject,
-    /// First byte of a direct buffer; null for an array.
+    /// A local reference to an array: what it means lives as long as the native method runs. Null for
+    /// a direct buffer.
+    array: jobject,
+    /// First byte of a direct buffer's; null for an array.
     start: *mut u8,
+    /// Where in an array the bytes begin; 0 for a direct buffer.
     position: usize,
     stretch: Stretch,
     what: &'static str,
     index: usize,
 }
 
-/// The buffers of one call: inputs, then outputs.
+/// The buffers of one call: inputs, then outputs. It is large, and so made where it stays.
 pub(crate) struct Memory {
     env: *mut sys::JNIEnv,
     is_direct: bool,
@@ -76,14 +149,9 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// No buffers yet. All will be direct byte buffers, or all arrays of bytes, with `len` bytes of
-    /// data from their positions on.
-    pub(crate) fn new(env: &Env<'_>, is_direct: bool, len: jint) -> Outcome<Self> {
-        let len = usize::try_from(len).map_err(|_| Failure::Value {
-            what: "number of bytes",
-            got: len.into(),
-            expected: "0 or more",
-        })?;
-        Ok(Self { env: env.get_raw(), is_direct, len, buffers: List::new(), inputs: 0 })
+    /// data from where theirs begin.
+    pub(crate) fn new(env: &Env<'_>, is_direct: jboolean, len: usize) -> Self {
+        Self { env: env.get_raw(), is_direct, len, buffers: List::new(), inputs: 0 }
     }
 
     /// Bytes of data in every buffer.
@@ -91,109 +159,137 @@ impl Memory {
         self.len
     }
 
-    /// Adds a list of buffers to the inputs; they come before all outputs.
+    /// Adds a range of a call's buffers to the inputs; they come before all outputs.
     ///
     /// # Safety
     ///
-    /// As [`input`](Self::input), of every element.
+    /// As [`input`](Self::input), of each of them.
     pub(crate) unsafe fn inputs(
         &mut self,
         what: &'static str,
-        objects: &[jobject],
-        positions: &[jint],
+        given: &Given,
+        range: Range<usize>,
         stretch: Stretch,
     ) -> Outcome {
-        for (index, (&object, &position)) in objects.iter().zip(positions).enumerate() {
+        for (index, at) in range.enumerate() {
             // SAFETY: the caller's promise.
-            unsafe { self.input(what, index, object, position, stretch) }?;
+            unsafe { self.input((what, index), given, at, stretch) }?;
         }
         Ok(())
     }
 
-    /// Adds a list of buffers to the outputs.
+    /// Adds a range of a call's buffers to the outputs.
     ///
     /// # Safety
     ///
-    /// As [`input`](Self::input), of every element.
+    /// As [`input`](Self::input), of each of them.
     pub(crate) unsafe fn outputs(
         &mut self,
         what: &'static str,
-        objects: &[jobject],
-        positions: &[jint],
+        given: &Given,
+        range: Range<usize>,
         stretch: Stretch,
     ) -> Outcome {
-        for (index, (&object, &position)) in objects.iter().zip(positions).enumerate() {
+        for (index, at) in range.enumerate() {
             // SAFETY: the caller's promise.
-            unsafe { self.output(what, index, object, position, stretch) }?;
+            unsafe { self.output((what, index), given, at, stretch) }?;
         }
         Ok(())
     }
 
-    /// Adds an input; they come before all outputs.
+    /// Adds an input, which messages call by that name and number; inputs come before all outputs.
     ///
     /// # Safety
     ///
-    /// `object` is null or a reference that stays valid as long as this is used: to a byte array,
-    /// or, where all buffers are direct, to any object.
+    /// As [`add`](Self::add), of what is given there.
     pub(crate) unsafe fn input(
         &mut self,
-        what: &'static str,
-        index: usize,
-        object: jobject,
-        position: jint,
+        called: (&'static str, usize),
+        given: &Given,
+        at: usize,
         stretch: Stretch,
     ) -> Outcome {
-        assert_eq!(self.inputs, self.buffers.len(), "inputs come first");
+        let (array, start) = given.at(at);
         // SAFETY: the caller's promise.
-        unsafe { self.output(what, index, object, position, stretch) }?;
-        self.inputs += 1;
-        Ok(())
+        unsafe { self.add_input(called, array, start, stretch) }
     }
 
     /// Adds an output.
     ///
     /// # Safety
     ///
-    /// As [`input`](Self::input).
+    /// As [`add`](Self::add), of what is given there.
     pub(crate) unsafe fn output(
         &mut self,
-        what: &'static str,
-        index: usize,
-        object: jobject,
-        position: jint,
+        called: (&'static str, usize),
+        given: &Given,
+        at: usize,
         stretch: Stretch,
     ) -> Outcome {
-        if object.is_null() {
+        let (array, start) = given.at(at);
+        // SAFETY: the caller's promise.
+        unsafe { self.add(called, array, start, stretch) }
+    }
+
+    /// Adds an input that is an argument of its own.
+    ///
+    /// # Safety
+    ///
+    /// As [`add`](Self::add).
+    pub(crate) unsafe fn add_input(
+        &mut self,
+        called: (&'static str, usize),
+        array: jobject,
+        start: jlong,
+        stretch: Stretch,
+    ) -> Outcome {
+        assert_eq!(self.inputs, self.buffers.len(), "inputs come first");
+        // SAFETY: the caller's promise.
+        unsafe { self.add(called, array, start, stretch) }?;
+        self.inputs += 1;
+        Ok(())
+    }
+
+    /// Adds an output that is an argument of its own.
+    ///
+    /// # Safety
+    ///
+    /// Where buffers are direct: `start` is the address of as many bytes as the stretch has of the
+    /// data, which stay where they are as long as this is used, or [`ABSENT`]. Else `array` is null, or a
+    /// reference to a byte array that stays valid as long.
+    pub(crate) unsafe fn add(
+        &mut self,
+        (what, index): (&'static str, usize),
+        array: jobject,
+        start: jlong,
+        stretch: Stretch,
+    ) -> Outcome {
+        if start == ABSENT || (array.is_null() && !self.is_direct) {
             return Err(Failure::Null { what, index });
         }
-        let (start, capacity) = if self.is_direct {
-            // SAFETY: `env` is this thread's; the object is valid by the caller's promise. Of what
-            // is no direct buffer the address is null.
-            unsafe {
-                let table = &(**self.env).v1_4;
-                let start = (table.GetDirectBufferAddress)(self.env, object);
-                (start.cast::<u8>(), (table.GetDirectBufferCapacity)(self.env, object))
+        if self.is_direct {
+            // A direct buffer without bytes may have no address.
+            if start == 0 && self.len > 0 {
+                return Err(Failure::NotDirect { what, index });
             }
-        } else {
-            // SAFETY: `env` is this thread's; the object is an array by the caller's promise.
-            let len = unsafe { ((**self.env).v1_1.GetArrayLength)(self.env, object) };
-            (ptr::null_mut(), len.into())
-        };
-        let capacity = usize::try_from(capacity).unwrap_or(0);
-        // A direct buffer without bytes may have no address.
-        if self.is_direct && start.is_null() && (capacity > 0 || self.len > 0) {
-            return Err(Failure::NotDirect { what, index });
+            let start = ptr::with_exposed_provenance_mut(start as usize);
+            self.buffers.push(Buffer { array, start, position: 0, stretch, what, index });
+            return Ok(());
         }
+        // SAFETY: `env` is this thread's; the object is an array by the caller's promise.
+        let capacity = unsafe { ((**self.env).v1_1.GetArrayLength)(self.env, array) };
+        let capacity = usize::try_from(capacity).unwrap_or(0);
         let fits = || {
             let end = stretch.of(0..self.len)?.end;
-            let start = usize::try_from(position).ok()?;
+            let start = usize::try_from(start).ok()?;
             (start.checked_add(end)? <= capacity).then_some(start)
         };
         let position = fits().ok_or_else(|| {
             let len = stretch.of(0..self.len).map_or(usize::MAX, |bytes| bytes.end);
-            Failure::Bounds { what, index, position: position.into(), len, capacity }
+            Failure::Bounds { what, index, position: start, len, capacity }
         })?;
-        self.buffers.push(Buffer { object, start, position, stretch, what, index });
+        let start = ptr::null_mut();
+        self.buffers.push(Buffer { array, start, position, stretch, what, index });
         Ok(())
     }
 
@@ -208,9 +304,8 @@ impl Memory {
         mut body: impl FnMut(&[&[u8]], &mut [&mut [u8]], usize) -> Outcome,
     ) -> Outcome {
         if self.is_direct {
-            let starts = self.buffers.iter().map(|buffer| buffer.start).collect();
-            // SAFETY: these are the addresses of the direct buffers.
-            return unsafe { self.part(0..self.len, &starts, &mut body) };
+            // SAFETY: all have their addresses.
+            return unsafe { self.part(0..self.len, None, &mut body) };
         }
         if grain == 0 || grain > HEAP_TILE {
             return Err(Failure::Value {
@@ -225,7 +320,7 @@ impl Memory {
             let end = self.len.min(start + tile);
             match Pinned::new(self)? {
                 // SAFETY: these are the addresses of the arrays while they are pinned.
-                Some(pinned) => unsafe { self.part(start..end, &pinned.starts, &mut body) }?,
+                Some(pinned) => unsafe { self.part(start..end, Some(&pinned.starts), &mut body) }?,
                 None => self.copied_part(start..end, &mut body)?,
             }
             start = end;
@@ -237,16 +332,17 @@ impl Memory {
     ///
     /// # Safety
     ///
-    /// `starts` are the addresses of all buffers, as long as they were when they were added.
+    /// `arrays` are the addresses of all arrays, as long as they were when they were added; there are
+    /// none where buffers are direct.
     unsafe fn part(
         &self,
         range: Range<usize>,
-        starts: &List<*mut u8>,
+        arrays: Option<&List<*mut u8>>,
         body: &mut impl FnMut(&[&[u8]], &mut [&mut [u8]], usize) -> Outcome,
     ) -> Outcome {
         let mut inputs: List<&[u8]> = List::new();
         let mut outputs: List<&mut [u8]> = List::new();
-        for (at, (buffer, &start)) in self.buffers.iter().zip(starts).enumerate() {
+        for (at, buffer) in self.buffers.iter().enumerate() {
             let bytes = buffer.stretch.of(range.clone()).unwrap_or_default();
             if bytes.is_empty() {
                 match at < self.inputs {
@@ -255,8 +351,9 @@ impl Memory {
                 }
                 continue;
             }
-            // SAFETY: within the buffer, as was checked when it was added: the range ends no later
-            // than the data.
+            let start = arrays.map_or(buffer.start, |starts| starts[at]);
+            // SAFETY: within the buffer, as was checked or promised when it was added: the range ends
+            // no later than the data.
             let start = unsafe { start.add(buffer.position + bytes.start) };
             if at < self.inputs {
                 // SAFETY: see above; Java's callers promise not to write there meanwhile.
@@ -289,7 +386,7 @@ impl Memory {
             return Ok(pins);
         }
         let Some(buffer) = self.buffers.first() else { return Ok(true) };
-        let (env, array) = (self.env, buffer.object);
+        let (env, array) = (self.env, buffer.array);
         // SAFETY: `env` is this thread's, the object an array. What was got is released, and in
         // between are no other calls.
         let starts = unsafe {
@@ -327,7 +424,7 @@ impl Memory {
             unsafe {
                 let len = copy.len() as jsize;
                 let to = copy.as_mut_ptr().cast();
-                ((**self.env).v1_1.GetByteArrayRegion)(self.env, buffer.object, at, len, to);
+                ((**self.env).v1_1.GetByteArrayRegion)(self.env, buffer.array, at, len, to);
             }
             copies.push((at, copy));
         }
@@ -340,7 +437,7 @@ impl Memory {
             // SAFETY: as above.
             unsafe {
                 let (len, from) = (copy.len() as jsize, copy.as_ptr().cast());
-                ((**self.env).v1_1.SetByteArrayRegion)(self.env, buffer.object, *at, len, from);
+                ((**self.env).v1_1.SetByteArrayRegion)(self.env, buffer.array, *at, len, from);
             }
         }
         Ok(())
@@ -372,7 +469,7 @@ impl<'a> Pinned<'a> {
             // SAFETY: `env` is this thread's, the object an array. Between this and the release
             // there is no other call of Java's than calls of the same two functions.
             let start = unsafe {
-                ((**env).v1_2.GetPrimitiveArrayCritical)(env, buffer.object, &raw mut is_copy)
+                ((**env).v1_2.GetPrimitiveArrayCritical)(env, buffer.array, &raw mut is_copy)
             };
             if start.is_null() {
                 return Err(Failure::OutOfMemory(buffer.what));
@@ -396,32 +493,11 @@ impl Drop for Pinned<'_> {
             unsafe {
                 ((**env).v1_2.ReleasePrimitiveArrayCritical)(
                     env,
-                    buffer.object,
+                    buffer.array,
                     start.cast(),
                     sys::JNI_ABORT,
                 );
             }
         }
     }
-}
-
-/// The elements of an array of objects, as local references; null for those that are null.
-pub(crate) fn elements(env: &Env<'_>, array: &JObjectArray<'_>) -> Outcome<List<jobject>> {
-    let len = array.len(env)?;
-    if len > MAX_BUFFERS {
-        return Err(Failure::Value {
-            what: "number of buffers",
-            got: len as i64,
-            expected: "at most 512",
-        });
-    }
-    env.ensure_local_capacity(len)?;
-    let raw = env.get_raw();
-    let mut elements = List::new();
-    for index in 0..len as jsize {
-        // SAFETY: `raw` is this thread's, the array is no null since its length was asked for, and
-        // the index lies within. The references are given back when the native method returns.
-        elements.push(unsafe { ((**raw).v1_1.GetObjectArrayElement)(raw, array.as_raw(), index) });
-    }
-    Ok(elements)
 }

@@ -5,9 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use jni::EnvUnowned;
 use jni::objects::{JByteArray, JLongArray, JObject};
 use jni::sys::{jboolean, jint, jlong};
+use restripe::Error;
 use restripe::hdfs::{PacketHeader, PacketReader};
 
-use super::arguments::{checksum, count};
+use super::arguments::{checksum, count, length};
 use super::failure::{Failure, call};
 use super::handles::Table;
 use super::memory::{Memory, Stretch};
@@ -72,7 +73,7 @@ pub extern "system" fn Java_restripe_Packets_00024Reader_close<'local>(
     });
 }
 
-/// `int push(long handle, Object bytes, int position, int length, boolean direct)`: how many bytes
+/// `int push(long handle, Object bytes, long start, int length, boolean direct)`: how many bytes
 /// were taken.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_restripe_Packets_00024Reader_push<'local>(
@@ -80,16 +81,16 @@ pub extern "system" fn Java_restripe_Packets_00024Reader_push<'local>(
     _: JObject<'local>,
     handle: jlong,
     bytes: JObject<'local>,
-    position: jint,
+    start: jlong,
     len: jint,
     direct: jboolean,
 ) -> jint {
     call(&mut env, |env| {
         let reader = READERS.get(handle)?;
         let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut memory = Memory::new(env, direct, len)?;
-        // SAFETY: an argument of the method: a buffer, or an array, as `direct` says.
-        unsafe { memory.input("bytes", 0, bytes.as_raw(), position, Stretch::Data) }?;
+        let mut memory = Memory::new(env, direct, length(len)?);
+        // SAFETY: Java gives a direct buffer with so many bytes where it says so, else an array.
+        unsafe { memory.add_input(("bytes", 0), bytes.as_raw(), start, Stretch::Data) }?;
         let mut taken = 0;
         memory.run(1, |inputs, _, start| {
             // Nothing more once it has stopped within a part.
@@ -129,31 +130,38 @@ pub extern "system" fn Java_restripe_Packets_00024Reader_packet<'local>(
     })
 }
 
-/// `void take(long handle, Object data, int position, int length, Object checksums,
-/// int checksumsPosition, boolean direct)`: copies the packet out and lets go of it.
+/// `void take(long handle, Object data, long start, int length, Object checksums,
+/// long checksumsStart, int checksumsLength, boolean direct)`: copies the packet out and lets go of it.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_restripe_Packets_00024Reader_take<'local>(
     mut env: EnvUnowned<'local>,
     _: JObject<'local>,
     handle: jlong,
     data: JObject<'local>,
-    position: jint,
+    start: jlong,
+    len: jint,
     sums: JObject<'local>,
-    sums_position: jint,
+    sums_start: jlong,
+    sums_len: jint,
     direct: jboolean,
 ) {
     call(&mut env, |env| {
         let reader = READERS.get(handle)?;
         let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(packet) = reader.packet() {
-            for (what, object, position, bytes) in [
-                ("data", &data, position, packet.data),
-                ("checksums", &sums, sums_position, packet.checksums),
+            for (what, object, start, len, bytes) in [
+                ("data", &data, start, len, packet.data),
+                ("checksums", &sums, sums_start, sums_len, packet.checksums),
             ] {
-                let len = jint::try_from(bytes.len()).unwrap_or(jint::MAX);
-                let mut memory = Memory::new(env, direct, len)?;
-                // SAFETY: an argument of the method: a buffer, or an array, as `direct` says.
-                unsafe { memory.output(what, 0, object.as_raw(), position, Stretch::Data) }?;
+                let (expected, got) = (bytes.len(), length(len)?);
+                if got != expected {
+                    // Another thread has had the packet that Java made room for.
+                    return Err(Error::Count { what, expected, got }.into());
+                }
+                let mut memory = Memory::new(env, direct, got);
+                // SAFETY: Java gives a direct buffer with so many bytes where it says so, else an
+                // array.
+                unsafe { memory.add((what, 0), object.as_raw(), start, Stretch::Data) }?;
                 memory.run(1, |_, outputs, start| {
                     outputs[0].copy_from_slice(&bytes[start..start + outputs[0].len()]);
                     Ok(())

@@ -1,15 +1,15 @@
 //! `restripe.Plan`.
 
-use jni::objects::{JByteArray, JIntArray, JObject, JObjectArray};
+use jni::objects::{JByteArray, JIntArray, JLongArray, JObject, JObjectArray};
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
 use restripe::{Error, Plan};
 
-use super::arguments::{checksum, numbers, units};
-use super::code::{KeptPlan, two_lists};
+use super::arguments::{checksum, count, counts, length, units};
+use super::code::KeptPlan;
 use super::failure::{Failure, Outcome, call};
 use super::handles::Table;
-use super::memory::{List, Memory, Stretch, elements};
+use super::memory::{Given, Memory, Stretch};
 
 pub(crate) static PLANS: Table<KeptPlan> = Table::new("Plan");
 
@@ -96,24 +96,31 @@ pub extern "system" fn Java_restripe_Plan_restrict<'local>(
     })
 }
 
-/// `void apply(long handle, Object[] inputs, Object[] outputs, int[] positions, int length,
+/// `void apply(long handle, Object[] memory, long[] starts, int inputs, int outputs, int length,
 /// boolean direct, boolean accumulate)`
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_restripe_Plan_apply<'local>(
     mut env: EnvUnowned<'local>,
     _: JObject<'local>,
     handle: jlong,
-    inputs: JObjectArray<'local>,
-    outputs: JObjectArray<'local>,
-    positions: JIntArray<'local>,
+    memory: JObjectArray<'local>,
+    starts: JLongArray<'local>,
+    inputs: jint,
+    outputs: jint,
     len: jint,
     direct: jboolean,
     accumulate: jboolean,
 ) {
     call(&mut env, |env| {
         let plan = PLANS.get(handle)?;
-        // SAFETY: Java gives arrays of direct buffers where it says so, else of arrays.
-        let memory = unsafe { two_lists(env, &inputs, &outputs, &positions, len, direct) }?;
+        let (inputs, outputs) = (count("inputs", inputs)?, count("outputs", outputs)?);
+        let given = Given::new(env, &memory, &starts, inputs + outputs, direct)?;
+        let mut memory = Memory::new(env, direct, length(len)?);
+        // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
+        unsafe {
+            memory.inputs("input", &given, 0..inputs, Stretch::Data)?;
+            memory.outputs("output", &given, inputs..inputs + outputs, Stretch::Data)?;
+        }
         memory.run(1, |inputs, outputs, _| {
             match accumulate {
                 true => plan.apply_accumulate(inputs, outputs)?,
@@ -124,9 +131,9 @@ pub extern "system" fn Java_restripe_Plan_apply<'local>(
     });
 }
 
-/// `void applyWithChecksums(long handle, int kind, int bytesPerChecksum, Object[] inputs,
-/// Object[] inputSums, Object[] outputs, Object[] outputSums, int[] positions, int length,
-/// boolean direct)`
+/// `void applyWithChecksums(long handle, int kind, int bytesPerChecksum, Object[] memory,
+/// long[] starts, int[] counts, int length, boolean direct)`: inputs, their checksums, outputs, their
+/// checksums.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_restripe_Plan_applyWithChecksums<'local>(
     mut env: EnvUnowned<'local>,
@@ -134,40 +141,29 @@ pub extern "system" fn Java_restripe_Plan_applyWithChecksums<'local>(
     handle: jlong,
     kind: jint,
     bytes_per_checksum: jint,
-    inputs: JObjectArray<'local>,
-    input_sums: JObjectArray<'local>,
-    outputs: JObjectArray<'local>,
-    output_sums: JObjectArray<'local>,
-    positions: JIntArray<'local>,
+    memory: JObjectArray<'local>,
+    starts: JLongArray<'local>,
+    list_lens: JIntArray<'local>,
     len: jint,
     direct: jboolean,
 ) {
     call(&mut env, |env| {
         let plan = PLANS.get(handle)?;
         let checksum = checksum(kind, bytes_per_checksum)?;
-        let lists = [&inputs, &input_sums, &outputs, &output_sums];
-        let mut all = lists.map(|_| List::new());
-        for (list, array) in all.iter_mut().zip(lists) {
-            *list = elements(env, array)?;
-        }
-        let [inputs, input_sums, outputs, output_sums] = all;
-        let lens = [inputs.len(), input_sums.len(), outputs.len(), output_sums.len()];
-        let positions = numbers(env, &positions, lens.iter().sum())?;
-        let (inputs_at, rest) = positions.split_at(lens[0]);
-        let (input_sums_at, rest) = rest.split_at(lens[1]);
-        let (outputs_at, output_sums_at) = rest.split_at(lens[2]);
-        let mut memory = Memory::new(env, direct, len)?;
+        let [inputs, input_sums, outputs, output_sums] = counts(env, &list_lens)?;
+        let given = Given::new(env, &memory, &starts, output_sums.end, direct)?;
+        let mut memory = Memory::new(env, direct, length(len)?);
         let sums = Stretch::sums(&checksum);
-        // SAFETY: local references to buffers, or arrays, as `direct` says.
+        // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
         unsafe {
-            memory.inputs("input", &inputs, inputs_at, Stretch::Data)?;
-            memory.inputs("checksums of input", &input_sums, input_sums_at, sums)?;
-            memory.outputs("output", &outputs, outputs_at, Stretch::Data)?;
-            memory.outputs("checksums of output", &output_sums, output_sums_at, sums)?;
+            memory.inputs("input", &given, inputs.clone(), Stretch::Data)?;
+            memory.inputs("checksums of input", &given, input_sums, sums)?;
+            memory.outputs("output", &given, outputs.clone(), Stretch::Data)?;
+            memory.outputs("checksums of output", &given, output_sums, sums)?;
         }
-        memory.run(checksum.bytes_per_checksum(), |inputs, written, start| {
-            let (inputs, input_sums) = inputs.split_at(lens[0]);
-            let (outputs, output_sums) = written.split_at_mut(lens[2]);
+        memory.run(checksum.bytes_per_checksum(), |read, written, start| {
+            let (inputs, input_sums) = read.split_at(inputs.len());
+            let (outputs, output_sums) = written.split_at_mut(outputs.len());
             plan.apply_with_checksums(&checksum, inputs, input_sums, outputs, output_sums)
                 .map_err(|error| in_whole(error, start, checksum.bytes_per_checksum()))?;
             Ok(())

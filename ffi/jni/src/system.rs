@@ -2,7 +2,7 @@
 
 use jni::EnvUnowned;
 use jni::objects::{JObject, JString};
-use jni::sys::jint;
+use jni::sys::{jint, jlong};
 use restripe::KernelId;
 use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 
@@ -10,7 +10,7 @@ use super::failure::{Outcome, call};
 
 /// Number of the interface between the Java classes and this library: one more whenever a native
 /// method changes, so that neither takes an old half for its own.
-const INTERFACE: jint = 1;
+const INTERFACE: jint = 2;
 
 /// `static int interfaceVersion()`
 #[unsafe(no_mangle)]
@@ -48,6 +48,25 @@ pub extern "system" fn Java_restripe_Native_checksumMethod<'local>(
     call(&mut env, |env| {
         let checksum = ChunkedChecksum::new(ChecksumKind::Crc32c, 512)?;
         Ok(env.new_string(checksum.method())?)
+    })
+}
+
+/// `static long address(Object buffer)`: 0 where it is no direct buffer, or none that lies anywhere.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Native_address<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    buffer: JObject<'local>,
+) -> jlong {
+    call(&mut env, |env| {
+        if buffer.is_null() {
+            return Ok(0);
+        }
+        let raw = env.get_raw();
+        // SAFETY: `raw` is this thread's, and the object is an argument of the method and not null.
+        // Of what is no direct buffer the address is null.
+        let start = unsafe { ((**raw).v1_4.GetDirectBufferAddress)(raw, buffer.as_raw()) };
+        Ok(start.expose_provenance() as jlong)
     })
 }
 

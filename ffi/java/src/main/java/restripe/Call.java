@@ -4,63 +4,106 @@ import java.nio.ByteBuffer;
 import java.nio.ReadOnlyBufferException;
 
 /**
- * What the native side is told of the buffers of one call: where in each the bytes begin. There is
- * one for every thread, used again, so that a call allocates nothing.
+ * What the native side is told of the buffers of one call: all of one sort, each checked, and where
+ * in each the bytes begin.
+ *
+ * <p>It takes addresses of direct buffers as they are. So every buffer is looked at once, and what
+ * is told of it is what was checked, whatever other threads do to it or to the list it is in.
  */
 final class Call {
+  /** Where the bytes of a buffer begin that is not there. */
+  static final long ABSENT = Long.MIN_VALUE;
+
   /** As many as the native side takes: all units of a code and their checksums. */
   private static final int MAX_BUFFERS = 512;
 
-  private static final ThreadLocal<int[]> POSITIONS =
-      ThreadLocal.withInitial(() -> new int[MAX_BUFFERS]);
+  /** The lists of starts: one for every thread, used again. */
+  private static final ThreadLocal<long[]> STARTS =
+      ThreadLocal.withInitial(() -> new long[MAX_BUFFERS]);
 
-  private Call() {}
+  /** Bytes of data in every buffer. */
+  final int length;
 
-  /** The positions of this thread's call, to be filled. */
-  static int[] positions(int count) {
-    if (count > MAX_BUFFERS) {
-      throw new IllegalArgumentException(count + " buffers, expected at most " + MAX_BUFFERS);
+  /** Whether the buffers are direct. */
+  final boolean direct;
+
+  /** The buffers, which being here keeps in memory, or the arrays behind them. */
+  final Object[] memory;
+
+  /** Where the bytes begin: addresses, or offsets into the arrays. */
+  final long[] starts;
+
+  private int count;
+
+  private Call(int length, boolean direct, int buffers) {
+    if (buffers > MAX_BUFFERS) {
+      throw new IllegalArgumentException(buffers + " buffers, expected at most " + MAX_BUFFERS);
     }
-    return POSITIONS.get();
+    this.length = length;
+    this.direct = direct;
+    memory = new Object[buffers];
+    starts = STARTS.get();
   }
 
-  /** The first buffer that is there: what the others are compared with. */
-  static ByteBuffer first(String what, ByteBuffer[] buffers) {
-    for (ByteBuffer buffer : buffers) {
+  /** A call with so many buffers that are like the first one of a list. */
+  static Call like(String what, ByteBuffer[] list, int buffers) {
+    for (ByteBuffer buffer : list) {
       if (buffer != null) {
-        return buffer;
+        return new Call(buffer.remaining(), buffer.isDirect(), buffers);
       }
     }
     throw new IllegalArgumentException("no " + what + " is there");
   }
 
-  /**
-   * Checks a list of buffers, and takes down where their bytes begin. Entries that are null are
-   * passed over; the native side refuses those that it needs.
-   *
-   * @return what the native side is given: the buffers, or the arrays behind them
-   */
-  static Object[] list(
-      String what, ByteBuffer[] buffers, int length, boolean direct, boolean written,
-      int[] positions, int at) {
-    Object[] memory = direct ? buffers : new byte[buffers.length][];
-    for (int i = 0; i < buffers.length; i++) {
-      if (buffers[i] != null) {
-        positions[at + i] = position(what, i, buffers[i], length, direct, written);
-        if (!direct) {
-          memory[i] = buffers[i].array();
-        }
-      }
-    }
-    return memory;
+  /** A call with so many arrays. */
+  static Call arrays(int length, int buffers) {
+    return new Call(length, false, buffers);
   }
 
-  /** Checks one buffer. The result is where its bytes begin. */
-  static int position(
-      String what, int index, ByteBuffer buffer, int length, boolean direct, boolean written) {
-    if (buffer.remaining() != length) {
+  /** Adds a list of buffers with data. */
+  void add(String what, ByteBuffer[] buffers, boolean written) {
+    add(what, buffers, length, written);
+  }
+
+  /**
+   * Adds a list of buffers. Entries that are null are passed over; the native side refuses those
+   * that it needs.
+   *
+   * @param bytes how many each of them has
+   */
+  void add(String what, ByteBuffer[] buffers, int bytes, boolean written) {
+    for (int i = 0; i < buffers.length; i++) {
+      ByteBuffer buffer = buffers[i];
+      if (buffer == null) {
+        starts[count++] = ABSENT;
+        continue;
+      }
+      starts[count] = start(what, i, buffer, bytes, direct, written);
+      memory[count++] = memory(buffer, direct);
+    }
+  }
+
+  /** Adds a list of arrays. */
+  void add(String what, byte[][] arrays, int[] offsets) {
+    if (offsets.length != arrays.length) {
       throw new IllegalArgumentException(
-          what + " " + index + " has " + buffer.remaining() + " bytes, expected " + length);
+          offsets.length + " offsets of " + what + "s, expected " + arrays.length);
+    }
+    for (int i = 0; i < arrays.length; i++) {
+      byte[] array = arrays[i];
+      memory[count] = array;
+      starts[count++] = array == null ? ABSENT : offsets[i];
+    }
+  }
+
+  /** Checks one buffer. The result is where its bytes begin: an address, or an offset. */
+  static long start(
+      String what, int index, ByteBuffer buffer, int bytes, boolean direct, boolean written) {
+    int position = buffer.position();
+    int remaining = buffer.limit() - position;
+    if (remaining != bytes) {
+      throw new IllegalArgumentException(
+          what + " " + index + " has " + remaining + " bytes, expected " + bytes);
     }
     if (buffer.isDirect() != direct) {
       throw new IllegalArgumentException(
@@ -71,26 +114,17 @@ final class Call {
       throw new ReadOnlyBufferException();
     }
     if (direct) {
-      return buffer.position();
+      return Addresses.of(buffer) + position;
     }
     if (!buffer.hasArray()) {
       throw new IllegalArgumentException(
           what + " " + index + " is read-only: its array cannot be had");
     }
-    return buffer.arrayOffset() + buffer.position();
+    return buffer.arrayOffset() + position;
   }
 
   /** What the native side is given of one buffer. */
-  static Object memory(ByteBuffer buffer) {
-    return buffer.isDirect() ? buffer : buffer.array();
-  }
-
-  /** Takes down offsets into arrays. */
-  static void offsets(String what, Object[] arrays, int[] offsets, int[] positions, int at) {
-    if (offsets.length != arrays.length) {
-      throw new IllegalArgumentException(
-          offsets.length + " offsets of " + what + "s, expected " + arrays.length);
-    }
-    System.arraycopy(offsets, 0, positions, at, offsets.length);
+  static Object memory(ByteBuffer buffer, boolean direct) {
+    return direct ? buffer : buffer.array();
   }
 }

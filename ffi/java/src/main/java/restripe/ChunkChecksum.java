@@ -54,11 +54,11 @@ public final class ChunkChecksum {
   public void compute(ByteBuffer data, ByteBuffer sums) {
     int length = data.remaining();
     boolean direct = data.isDirect();
-    int position = Call.position("data", 0, data, length, direct, false);
-    int sumsAt = Call.position("checksums", 0, sums, sumsLength(length), direct, true);
+    long start = Call.start("data", 0, data, length, direct, false);
+    long sumsStart = Call.start("checksums", 0, sums, sumsLength(length), direct, true);
     compute(
-        kind.id, bytesPerChecksum, Call.memory(data), position, length, Call.memory(sums), sumsAt,
-        direct);
+        kind.id, bytesPerChecksum, Call.memory(data, direct), start, length,
+        Call.memory(sums, direct), sumsStart, direct);
   }
 
   /**
@@ -69,22 +69,22 @@ public final class ChunkChecksum {
   public void verify(ByteBuffer data, ByteBuffer sums) {
     int length = data.remaining();
     boolean direct = data.isDirect();
-    int position = Call.position("data", 0, data, length, direct, false);
-    int sumsAt = Call.position("checksums", 0, sums, sumsLength(length), direct, false);
+    long start = Call.start("data", 0, data, length, direct, false);
+    long sumsStart = Call.start("checksums", 0, sums, sumsLength(length), direct, false);
     verify(
-        kind.id, bytesPerChecksum, Call.memory(data), position, length, Call.memory(sums), sumsAt,
-        direct);
+        kind.id, bytesPerChecksum, Call.memory(data, direct), start, length,
+        Call.memory(sums, direct), sumsStart, direct);
   }
 
   private static native void compute(
-      int kind, int bytesPerChecksum, Object data, int position, int length, Object sums,
-      int sumsPosition, boolean direct);
+      int kind, int bytesPerChecksum, Object data, long start, int length, Object sums,
+      long sumsStart, boolean direct);
 
   private static native void verify(
-      int kind, int bytesPerChecksum, Object data, int position, int length, Object sums,
-      int sumsPosition, boolean direct);
+      int kind, int bytesPerChecksum, Object data, long start, int length, Object sums,
+      long sumsStart, boolean direct);
 
   /** The checksum of some bytes of which {@code before} is the checksum, and these behind them. */
   static native int append(
-      int kind, int before, Object data, int position, int length, boolean direct);
+      int kind, int before, Object data, long start, int length, boolean direct);
 }

@@ -37,10 +37,11 @@ public final class Crc32c implements Checksum {
   /** Goes on by what remains of a buffer, and moves its position to its limit. */
   public void update(ByteBuffer bytes) {
     int length = bytes.remaining();
-    int position = Call.position("data", 0, bytes, length, bytes.isDirect(), false);
+    boolean direct = bytes.isDirect();
+    long start = Call.start("data", 0, bytes, length, direct, false);
     crc =
         ChunkChecksum.append(
-            ChecksumKind.CRC32C.id, crc, Call.memory(bytes), position, length, bytes.isDirect());
+            ChecksumKind.CRC32C.id, crc, Call.memory(bytes, direct), start, length, direct);
     bytes.position(bytes.limit());
   }
 

@@ -3,7 +3,7 @@ package restripe;
 /** The native library: found and loaded when this class is first used, or known not to be there. */
 final class Native {
   /** Number of the interface between these classes and the library: both must have the same. */
-  static final int INTERFACE = 1;
+  static final int INTERFACE = 2;
 
   /** Where the library was found; null where there is none. */
   static final String LIBRARY;
@@ -33,6 +33,9 @@ final class Native {
   static native String kernel();
 
   static native String checksumMethod();
+
+  /** Where a direct buffer lies, by JNI; 0 where it cannot say. */
+  static native long address(Object buffer);
 
   /** Goes wrong natively, with that message. */
   static native void panic(String message);

@@ -133,8 +133,9 @@ public final class Packets {
      */
     public void push(ByteBuffer bytes) {
       int length = bytes.remaining();
-      int position = Call.position("bytes", 0, bytes, length, bytes.isDirect(), false);
-      int taken = push(handle(), Call.memory(bytes), position, length, bytes.isDirect());
+      boolean direct = bytes.isDirect();
+      long start = Call.start("bytes", 0, bytes, length, direct, false);
+      int taken = push(handle(), Call.memory(bytes, direct), start, length, direct);
       bytes.position(bytes.position() + taken);
     }
 
@@ -163,9 +164,11 @@ public final class Packets {
       int sumsLength = (int) numbers[5];
       data.limit(Math.min(data.capacity(), data.position() + dataLength));
       checksums.limit(Math.min(checksums.capacity(), checksums.position() + sumsLength));
-      int at = Call.position("data", 0, data, dataLength, direct, true);
-      int sumsAt = Call.position("checksums", 0, checksums, sumsLength, direct, true);
-      take(handle(), Call.memory(data), at, Call.memory(checksums), sumsAt, direct);
+      long start = Call.start("data", 0, data, dataLength, direct, true);
+      long sumsStart = Call.start("checksums", 0, checksums, sumsLength, direct, true);
+      take(
+          handle(), Call.memory(data, direct), start, dataLength, Call.memory(checksums, direct),
+          sumsStart, sumsLength, direct);
     }
 
     private static native long open(int kind, int bytesPerChecksum);
@@ -173,12 +176,12 @@ public final class Packets {
     private static native void close(long handle);
 
     private native int push(
-        long handle, Object bytes, int position, int length, boolean direct);
+        long handle, Object bytes, long start, int length, boolean direct);
 
     private native boolean packet(long handle, long[] out);
 
     private native void take(
-        long handle, Object data, int position, Object checksums, int checksumsPosition,
-        boolean direct);
+        long handle, Object data, long start, int length, Object checksums, long checksumsStart,
+        int checksumsLength, boolean direct);
   }
 }

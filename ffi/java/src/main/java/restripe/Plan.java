@@ -1,6 +1,7 @@
 package restripe;
 
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 
 /**
  * How to compute some units of a code from others: made by {@link ReedSolomon#plan}, immutable.
@@ -65,13 +66,12 @@ public final class Plan extends NativeObject {
   }
 
   private void apply(ByteBuffer[] inputs, ByteBuffer[] outputs, boolean accumulate) {
-    ByteBuffer first = Call.first("input", inputs);
-    int length = first.remaining();
-    boolean direct = first.isDirect();
-    int[] positions = Call.positions(inputs.length + outputs.length);
-    Object[] from = Call.list("input", inputs, length, direct, false, positions, 0);
-    Object[] to = Call.list("output", outputs, length, direct, true, positions, inputs.length);
-    apply(handle(), from, to, positions, length, direct, accumulate);
+    Call call = Call.like("input", inputs, inputs.length + outputs.length);
+    call.add("input", inputs, false);
+    call.add("output", outputs, true);
+    apply(
+        handle(), call.memory, call.starts, inputs.length, outputs.length, call.length, call.direct,
+        accumulate);
   }
 
   /**
@@ -84,24 +84,16 @@ public final class Plan extends NativeObject {
   public void applyWithChecksums(
       ChunkChecksum checksum, ByteBuffer[] inputs, ByteBuffer[] inputSums, ByteBuffer[] outputs,
       ByteBuffer[] outputSums) {
-    ByteBuffer first = Call.first("input", inputs);
-    int length = first.remaining();
-    int sumsLength = checksum.sumsLength(length);
-    boolean direct = first.isDirect();
-    int[] positions =
-        Call.positions(inputs.length + inputSums.length + outputs.length + outputSums.length);
-    Object[] from = Call.list("input", inputs, length, direct, false, positions, 0);
-    int at = inputs.length;
-    Object[] fromSums =
-        Call.list("checksums of input", inputSums, sumsLength, direct, false, positions, at);
-    at += inputSums.length;
-    Object[] to = Call.list("output", outputs, length, direct, true, positions, at);
-    at += outputs.length;
-    Object[] toSums =
-        Call.list("checksums of output", outputSums, sumsLength, direct, true, positions, at);
+    int[] counts = {inputs.length, inputSums.length, outputs.length, outputSums.length};
+    Call call = Call.like("input", inputs, Arrays.stream(counts).sum());
+    int sumsLength = checksum.sumsLength(call.length);
+    call.add("input", inputs, false);
+    call.add("checksums of input", inputSums, sumsLength, false);
+    call.add("output", outputs, true);
+    call.add("checksums of output", outputSums, sumsLength, true);
     applyWithChecksums(
-        handle(), checksum.kind().id, checksum.bytesPerChecksum(), from, fromSums, to, toSums,
-        positions, length, direct);
+        handle(), checksum.kind().id, checksum.bytesPerChecksum(), call.memory, call.starts, counts,
+        call.length, call.direct);
   }
 
   private static native long parsed(byte[] bytes);
@@ -117,10 +109,10 @@ public final class Plan extends NativeObject {
   private native long restrict(long handle, int[] units);
 
   private native void apply(
-      long handle, Object[] inputs, Object[] outputs, int[] positions, int length, boolean direct,
-      boolean accumulate);
+      long handle, Object[] memory, long[] starts, int inputs, int outputs, int length,
+      boolean direct, boolean accumulate);
 
   private native void applyWithChecksums(
-      long handle, int kind, int bytesPerChecksum, Object[] inputs, Object[] inputSums,
-      Object[] outputs, Object[] outputSums, int[] positions, int length, boolean direct);
+      long handle, int kind, int bytesPerChecksum, Object[] memory, long[] starts, int[] counts,
+      int length, boolean direct);
 }

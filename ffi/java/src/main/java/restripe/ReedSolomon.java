@@ -1,6 +1,7 @@
 package restripe;
 
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -108,23 +109,23 @@ public final class ReedSolomon extends NativeObject {
    * @throws IllegalStateException when this is closed
    */
   public void encode(ByteBuffer[] data, ByteBuffer[] parity) {
-    ByteBuffer first = Call.first("data shard", data);
-    int length = first.remaining();
-    boolean direct = first.isDirect();
-    int[] positions = Call.positions(data.length + parity.length);
-    Object[] inputs = Call.list("data shard", data, length, direct, false, positions, 0);
-    Object[] outputs =
-        Call.list("parity shard", parity, length, direct, true, positions, data.length);
-    encode(handle(), inputs, outputs, positions, length, direct);
+    Call call = Call.like("data shard", data, data.length + parity.length);
+    call.add("data shard", data, false);
+    call.add("parity shard", parity, true);
+    encode(call, data.length, parity.length);
   }
 
   /** {@link #encode(ByteBuffer[], ByteBuffer[])} for parts of arrays: {@code length} bytes each. */
   public void encode(
       byte[][] data, int[] dataOffsets, byte[][] parity, int[] parityOffsets, int length) {
-    int[] positions = Call.positions(data.length + parity.length);
-    Call.offsets("data shard", data, dataOffsets, positions, 0);
-    Call.offsets("parity shard", parity, parityOffsets, positions, data.length);
-    encode(handle(), data, parity, positions, length, false);
+    Call call = Call.arrays(length, data.length + parity.length);
+    call.add("data shard", data, dataOffsets);
+    call.add("parity shard", parity, parityOffsets);
+    encode(call, data.length, parity.length);
+  }
+
+  private void encode(Call call, int inputs, int outputs) {
+    encode(handle(), call.memory, call.starts, inputs, outputs, call.length, call.direct);
   }
 
   /**
@@ -140,13 +141,10 @@ public final class ReedSolomon extends NativeObject {
    * @throws IllegalStateException when this is closed
    */
   public void reconstruct(ByteBuffer[] units, int[] erased, ByteBuffer[] outputs) {
-    ByteBuffer first = Call.first("unit", units);
-    int length = first.remaining();
-    boolean direct = first.isDirect();
-    int[] positions = Call.positions(units.length + outputs.length);
-    Object[] from = Call.list("unit", units, length, direct, false, positions, 0);
-    Object[] to = Call.list("output", outputs, length, direct, true, positions, units.length);
-    reconstruct(handle(), from, erased, to, positions, length, direct);
+    Call call = Call.like("unit", units, units.length + outputs.length);
+    call.add("unit", units, false);
+    call.add("output", outputs, true);
+    reconstruct(call, units.length, erased, outputs.length);
   }
 
   /**
@@ -156,10 +154,15 @@ public final class ReedSolomon extends NativeObject {
   public void reconstruct(
       byte[][] units, int[] unitOffsets, int[] erased, byte[][] outputs, int[] outputOffsets,
       int length) {
-    int[] positions = Call.positions(units.length + outputs.length);
-    Call.offsets("unit", units, unitOffsets, positions, 0);
-    Call.offsets("output", outputs, outputOffsets, positions, units.length);
-    reconstruct(handle(), units, erased, outputs, positions, length, false);
+    Call call = Call.arrays(length, units.length + outputs.length);
+    call.add("unit", units, unitOffsets);
+    call.add("output", outputs, outputOffsets);
+    reconstruct(call, units.length, erased, outputs.length);
+  }
+
+  private void reconstruct(Call call, int units, int[] erased, int outputs) {
+    reconstruct(
+        handle(), call.memory, call.starts, units, erased, outputs, call.length, call.direct);
   }
 
   /**
@@ -172,24 +175,16 @@ public final class ReedSolomon extends NativeObject {
   public void encodeWithChecksums(
       ChunkChecksum checksum, ByteBuffer[] data, ByteBuffer[] parity, ByteBuffer[] dataSums,
       ByteBuffer[] paritySums) {
-    ByteBuffer first = Call.first("data shard", data);
-    int length = first.remaining();
-    int sumsLength = checksum.sumsLength(length);
-    boolean direct = first.isDirect();
-    int[] positions =
-        Call.positions(data.length + parity.length + dataSums.length + paritySums.length);
-    Object[] inputs = Call.list("data shard", data, length, direct, false, positions, 0);
-    int at = data.length;
-    Object[] outputs = Call.list("parity shard", parity, length, direct, true, positions, at);
-    at += parity.length;
-    Object[] inputSums =
-        Call.list("checksums of data shard", dataSums, sumsLength, direct, true, positions, at);
-    at += dataSums.length;
-    Object[] outputSums =
-        Call.list("checksums of parity shard", paritySums, sumsLength, direct, true, positions, at);
+    int[] counts = {data.length, parity.length, dataSums.length, paritySums.length};
+    Call call = Call.like("data shard", data, Arrays.stream(counts).sum());
+    int sumsLength = checksum.sumsLength(call.length);
+    call.add("data shard", data, false);
+    call.add("parity shard", parity, true);
+    call.add("checksums of data shard", dataSums, sumsLength, true);
+    call.add("checksums of parity shard", paritySums, sumsLength, true);
     encodeWithChecksums(
-        handle(), checksum.kind().id, checksum.bytesPerChecksum(), inputs, outputs, inputSums,
-        outputSums, positions, length, direct);
+        handle(), checksum.kind().id, checksum.bytesPerChecksum(), call.memory, call.starts, counts,
+        call.length, call.direct);
   }
 
   /**
@@ -216,13 +211,14 @@ public final class ReedSolomon extends NativeObject {
   private native long plan(long handle, int[] available, int[] wanted);
 
   private native void encode(
-      long handle, Object[] data, Object[] parity, int[] positions, int length, boolean direct);
+      long handle, Object[] memory, long[] starts, int data, int parity, int length,
+      boolean direct);
 
   private native void reconstruct(
-      long handle, Object[] units, int[] erased, Object[] outputs, int[] positions, int length,
+      long handle, Object[] memory, long[] starts, int units, int[] erased, int outputs, int length,
       boolean direct);
 
   private native void encodeWithChecksums(
-      long handle, int kind, int bytesPerChecksum, Object[] data, Object[] parity,
-      Object[] dataSums, Object[] paritySums, int[] positions, int length, boolean direct);
+      long handle, int kind, int bytesPerChecksum, Object[] memory, long[] starts, int[] counts,
+      int length, boolean direct);
 }

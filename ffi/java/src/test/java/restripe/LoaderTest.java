@@ -10,6 +10,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.Arrays;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.io.erasurecode.CodecUtil;
@@ -149,7 +150,15 @@ class LoaderTest {
     assertEquals(
         1, child.output.split("no native library to work with", -1).length - 1, child.output);
 
-    child = Child.run(coders, "disabled");
+  }
+
+  @Test
+  void hadoopsSwitchForNativeCodersIsOneForThese() throws Exception {
+    boolean hasSwitch =
+        Arrays.stream(CodecUtil.class.getFields())
+            .anyMatch(field -> field.getName().equals("IO_ERASURECODE_CODEC_NATIVE_ENABLED_KEY"));
+    assumeTrue(hasSwitch, "Hadoop has it from 3.4 on");
+    Child child = Child.run(Coders.class.getName(), "disabled");
     assertEquals(3, child.output.split("RSRawEncoder", -1).length - 1, child.output);
   }
 }

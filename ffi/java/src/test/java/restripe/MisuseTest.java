@@ -135,7 +135,7 @@ class MisuseTest {
         NullPointerException none =
             assertThrows(
                 NullPointerException.class, () -> code.encode(missing, memory.buffers(2, 8)));
-        assertEquals("input 2 is null", none.getMessage());
+        assertEquals("data shard 2 is null", none.getMessage());
       }
       refuses("600 buffers, expected at most 512",
           () -> code.encode(DIRECT.buffers(300, 1), DIRECT.buffers(300, 1)));
@@ -164,10 +164,10 @@ class MisuseTest {
     try (ReedSolomon code = new ReedSolomon(1, 1)) {
       byte[][] array = {new byte[100]};
       for (int wrong : new int[] {-1, 1, 100, Integer.MIN_VALUE, Integer.MAX_VALUE}) {
-        refuses("input 0 is to be used from " + wrong + " for 100 bytes, and has 100",
+        refuses("data shard 0 is to be used from " + wrong + " for 100 bytes, and has 100",
             () -> code.encode(
                 array, new int[] {wrong}, new byte[1][100], new int[1], 100));
-        refuses("output 0 is to be used from " + wrong + " for 100 bytes, and has 100",
+        refuses("parity shard 0 is to be used from " + wrong + " for 100 bytes, and has 100",
             () -> code.encode(
                 array, new int[1], new byte[1][100], new int[] {wrong}, 100));
       }
@@ -183,20 +183,20 @@ class MisuseTest {
     try (ReedSolomon code = new ReedSolomon(2, 2)) {
       ByteBuffer[] data = DIRECT.buffers(2, 100);
       ByteBuffer[] parity = DIRECT.buffers(2, 100);
-      refuses("output 1 overlaps input 0",
+      refuses("parity shard 1 overlaps data shard 0",
           () -> code.encode(data, new ByteBuffer[] {parity[0], data[0]}));
-      refuses("output 1 overlaps output 0",
+      refuses("parity shard 1 overlaps parity shard 0",
           () -> code.encode(data, new ByteBuffer[] {parity[0], parity[0]}));
       ByteBuffer whole = ByteBuffer.allocateDirect(199);
       ByteBuffer front = whole.duplicate();
       front.limit(100);
       ByteBuffer back = whole.duplicate();
       back.position(99);
-      refuses("output 1 overlaps output 0",
+      refuses("parity shard 1 overlaps parity shard 0",
           () -> code.encode(data, new ByteBuffer[] {front, back}));
       byte[] array = new byte[200];
       byte[][] same = {array, array};
-      refuses("output 1 overlaps output 0",
+      refuses("parity shard 1 overlaps parity shard 0",
           () -> code.encode(
               new byte[2][100], new int[2], same, new int[] {0, 99}, 100));
       code.encode(new byte[2][100], new int[2], same, new int[] {0, 100}, 100);
