@@ -8,31 +8,16 @@ use jni::sys::jint;
 use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 
 use super::failure::{Failure, Outcome};
-use super::memory::{List, MAX_BUFFERS};
-
-/// The first `count` numbers of an array.
-pub(crate) fn numbers(env: &Env<'_>, array: &JIntArray<'_>, count: usize) -> Outcome<List<jint>> {
-    let refused = |got: usize| Failure::Value {
-        what: "length of a list",
-        got: i64::try_from(got).unwrap_or(i64::MAX),
-        expected: "as many numbers as are needed, at most 512",
-    };
-    if count > MAX_BUFFERS {
-        return Err(refused(count));
-    }
-    if array.len(env)? < count {
-        return Err(refused(array.len(env)?));
-    }
-    let mut numbers = List::from_elem(0, count);
-    array.get_region(env, 0, &mut numbers)?;
-    Ok(numbers)
-}
+use super::memory::List;
+use super::raw::RawEnv;
 
 /// Four lists that stand one behind the other: the range of each, from their lengths.
-pub(crate) fn counts(env: &Env<'_>, lens: &JIntArray<'_>) -> Outcome<[Range<usize>; 4]> {
+pub(crate) fn counts(env: RawEnv, lens: &JIntArray<'_>) -> Outcome<[Range<usize>; 4]> {
     let mut ranges = [const { 0..0 }; 4];
+    let mut numbers = List::new();
+    env.ints(lens, Some(ranges.len()), &mut numbers)?;
     let mut end = 0;
-    for (range, &len) in ranges.iter_mut().zip(&numbers(env, lens, 4)?) {
+    for (range, &len) in ranges.iter_mut().zip(&numbers) {
         let start = end;
         end += count("number of buffers", len)?;
         *range = start..end;
@@ -51,15 +36,23 @@ pub(crate) fn length(number: jint) -> Outcome<usize> {
 
 /// A list of units: as many as the array has.
 pub(crate) fn units(env: &Env<'_>, array: &JIntArray<'_>) -> Outcome<List<usize>> {
-    let numbers = numbers(env, array, array.len(env)?)?;
-    let unit = |&number: &jint| {
-        usize::try_from(number).map_err(|_| Failure::Value {
+    let mut units = List::new();
+    units_into(env.into(), array, &mut units)?;
+    Ok(units)
+}
+
+/// A list of units, where it stays: moving it costs more than reading it.
+pub(crate) fn units_into(env: RawEnv, array: &JIntArray<'_>, units: &mut List<usize>) -> Outcome {
+    let mut numbers = List::new();
+    env.ints(array, None, &mut numbers)?;
+    for &number in &numbers {
+        units.push(usize::try_from(number).map_err(|_| Failure::Value {
             what: "unit",
             got: number.into(),
             expected: "0 or more",
-        })
-    };
-    numbers.iter().map(unit).collect()
+        })?);
+    }
+    Ok(())
 }
 
 /// A positive number of units.

@@ -6,10 +6,10 @@ use jni::objects::{JIntArray, JLongArray, JObject, JObjectArray};
 use jni::sys::{jint, jlong};
 use restripe::ErasureCode as _;
 
-use super::arguments::{count, length, units};
+use super::arguments::{count, length, units_into};
 use super::code::CODES;
-use super::failure::call;
-use super::memory::{Given, Memory, Stretch};
+use super::failure::call_raw;
+use super::memory::{Given, List, Memory, Stretch};
 
 /// `static void encode(long handle, Object[] memory, long[] starts, int data, int parity, int length,
 /// int times)`
@@ -25,11 +25,12 @@ pub extern "system" fn Java_restripe_RustCalls_encode<'local>(
     len: jint,
     times: jint,
 ) {
-    call(&mut env, |env| {
+    call_raw(&mut env, |env| {
         let code = CODES.get(handle)?;
         let (data, parity) = (count("data shards", data)?, count("parity shards", parity)?);
         let times = count("times", times)?;
-        let given = Given::new(env, &memory, &starts, data + parity, true)?;
+        let mut given = Given::default();
+        given.read(env, &memory, &starts, data + parity, true)?;
         let mut memory = Memory::new(env, true, length(len)?);
         // SAFETY: Java gives direct buffers with so many bytes.
         unsafe {
@@ -59,11 +60,15 @@ pub extern "system" fn Java_restripe_RustCalls_decode<'local>(
     len: jint,
     times: jint,
 ) {
-    call(&mut env, |env| {
+    call_raw(&mut env, |env| {
         let code = CODES.get(handle)?;
-        let (available, wanted) = (units(env, &available)?, units(env, &wanted)?);
+        let (mut from, mut to) = (List::new(), List::new());
+        units_into(env, &available, &mut from)?;
+        units_into(env, &wanted, &mut to)?;
+        let (available, wanted) = (&from[..], &to[..]);
         let (inputs, times) = (available.len(), count("times", times)?);
-        let given = Given::new(env, &memory, &starts, inputs + wanted.len(), true)?;
+        let mut given = Given::default();
+        given.read(env, &memory, &starts, inputs + wanted.len(), true)?;
         let mut memory = Memory::new(env, true, length(len)?);
         // SAFETY: Java gives direct buffers with so many bytes.
         unsafe {
@@ -72,7 +77,7 @@ pub extern "system" fn Java_restripe_RustCalls_decode<'local>(
         }
         memory.run(1, |inputs, outputs, _| {
             for _ in 0..times {
-                code.plan(&available, &wanted)?.apply(inputs, outputs)?;
+                code.plan(available, wanted)?.apply(inputs, outputs)?;
             }
             Ok(())
         })

@@ -5,7 +5,7 @@ use jni::objects::JObject;
 use jni::sys::{jboolean, jint, jlong};
 
 use super::arguments::{checksum, checksum_kind, length};
-use super::failure::call;
+use super::failure::call_raw;
 use super::memory::{Memory, Stretch};
 
 /// `static void compute(int kind, int bytesPerChecksum, Object data, long start, int length,
@@ -23,7 +23,7 @@ pub extern "system" fn Java_restripe_ChunkChecksum_compute<'local>(
     sums_start: jlong,
     direct: jboolean,
 ) {
-    call(&mut env, |env| {
+    call_raw(&mut env, |env| {
         let checksum = checksum(kind, bytes_per_checksum)?;
         let mut memory = Memory::new(env, direct, length(len)?);
         // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
@@ -53,7 +53,7 @@ pub extern "system" fn Java_restripe_ChunkChecksum_verify<'local>(
     sums_start: jlong,
     direct: jboolean,
 ) {
-    call(&mut env, |env| {
+    call_raw(&mut env, |env| {
         let checksum = checksum(kind, bytes_per_checksum)?;
         let mut memory = Memory::new(env, direct, length(len)?);
         // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
@@ -89,7 +89,7 @@ pub extern "system" fn Java_restripe_ChunkChecksum_append<'local>(
     len: jint,
     direct: jboolean,
 ) -> jint {
-    call(&mut env, |env| {
+    call_raw(&mut env, |env| {
         let kind = checksum_kind(kind)?;
         let mut memory = Memory::new(env, direct, length(len)?);
         // SAFETY: Java gives a direct buffer with so many bytes where it says so, else an array.

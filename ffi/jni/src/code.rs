@@ -5,8 +5,8 @@ use jni::objects::{JIntArray, JLongArray, JObject, JObjectArray, JString};
 use jni::sys::{jboolean, jint, jlong};
 use restripe::{ErasureCode as _, Error, MatrixKind, Plan, ReedSolomon};
 
-use super::arguments::{checksum, count, counts, length, units};
-use super::failure::call;
+use super::arguments::{checksum, count, counts, length, units, units_into};
+use super::failure::{call, call_raw};
 use super::handles::Table;
 use super::memory::{Given, List, Memory, Stretch};
 use super::plan::PLANS;
@@ -78,7 +78,7 @@ pub extern "system" fn Java_restripe_ReedSolomon_encode<'local>(
     len: jint,
     direct: jboolean,
 ) {
-    call(&mut env, |env| {
+    call_raw(&mut env, |env| {
         let code = CODES.get(handle)?;
         let (data, parity) = (count("data shards", data)?, count("parity shards", parity)?);
         let check_count = |what, expected, got| match expected == got {
@@ -87,7 +87,8 @@ pub extern "system" fn Java_restripe_ReedSolomon_encode<'local>(
         };
         check_count("data shards", code.data_units(), data)?;
         check_count("parity shards", code.parity_units(), parity)?;
-        let given = Given::new(env, &memory, &starts, data + parity, direct)?;
+        let mut given = Given::default();
+        given.read(env, &memory, &starts, data + parity, direct)?;
         let mut memory = Memory::new(env, direct, length(len)?);
         // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
         unsafe {
@@ -115,10 +116,12 @@ pub extern "system" fn Java_restripe_ReedSolomon_reconstruct<'local>(
     len: jint,
     direct: jboolean,
 ) {
-    call(&mut env, |env| {
+    call_raw(&mut env, |env| {
         let code = CODES.get(handle)?;
         let (shards, outputs) = (count("shards", shards)?, count("outputs", outputs)?);
-        let erased = units(env, &erased)?;
+        let mut lost = List::new();
+        units_into(env, &erased, &mut lost)?;
+        let erased = &lost[..];
         let refused = |what, expected, got| Err(Error::Count { what, expected, got }.into());
         if shards != code.total_units() {
             return refused("shards", code.total_units(), shards);
@@ -126,7 +129,8 @@ pub extern "system" fn Java_restripe_ReedSolomon_reconstruct<'local>(
         if outputs != erased.len() {
             return refused("outputs", erased.len(), outputs);
         }
-        let given = Given::new(env, &memory, &starts, shards + outputs, direct)?;
+        let mut given = Given::default();
+        given.read(env, &memory, &starts, shards + outputs, direct)?;
         let is_erased = |unit: &usize| erased.contains(unit);
         let units = (0..shards).filter(|&unit| given.has(unit));
         let mut available: List<usize> = units.clone().filter(|unit| !is_erased(unit)).collect();
@@ -178,11 +182,12 @@ pub extern "system" fn Java_restripe_ReedSolomon_encodeWithChecksums<'local>(
     len: jint,
     direct: jboolean,
 ) {
-    call(&mut env, |env| {
+    call_raw(&mut env, |env| {
         let code = CODES.get(handle)?;
         let checksum = checksum(kind, bytes_per_checksum)?;
         let [data, parity, data_sums, parity_sums] = counts(env, &list_lens)?;
-        let given = Given::new(env, &memory, &starts, parity_sums.end, direct)?;
+        let mut given = Given::default();
+        given.read(env, &memory, &starts, parity_sums.end, direct)?;
         let mut memory = Memory::new(env, direct, length(len)?);
         let sums = Stretch::sums(&checksum);
         // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.

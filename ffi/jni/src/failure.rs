@@ -1,12 +1,15 @@
 //! What goes wrong in a native method, and the Java exception that it becomes.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use jni::errors::ErrorPolicy;
 use jni::objects::JThrowable;
 use jni::strings::{JNIStr, JNIString};
 use jni::{Env, EnvUnowned, JValue, jni_sig, jni_str};
 use restripe::Error;
+
+use super::raw::RawEnv;
 
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
@@ -86,6 +89,21 @@ pub(crate) fn call<'local, T: Default>(
     body: impl FnOnce(&mut Env<'local>) -> Outcome<T>,
 ) -> T {
     env.with_env(body).resolve::<Throw>()
+}
+
+/// [`call`] for a body that needs nothing of Java's but what [`RawEnv`] has: cheaper, where nothing goes
+/// wrong.
+pub(crate) fn call_raw<'local, T: Default>(
+    env: &mut EnvUnowned<'local>,
+    body: impl FnOnce(RawEnv) -> Outcome<T>,
+) -> T {
+    // SAFETY: the native method's own, and the body runs within it.
+    let raw = unsafe { RawEnv::new(env.as_raw()) };
+    match catch_unwind(AssertUnwindSafe(|| body(raw))) {
+        Ok(Ok(value)) => value,
+        Ok(Err(failure)) => call(env, |_| Err(failure)),
+        Err(payload) => call(env, |_| resume_unwind(payload)),
+    }
 }
 
 struct Throw;

@@ -15,5 +15,6 @@ mod handles;
 mod memory;
 mod packets;
 mod plan;
+mod raw;
 mod rounds;
 mod system;

@@ -10,14 +10,13 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::{ptr, slice};
 
-use jni::Env;
 use jni::objects::{JLongArray, JObjectArray};
-use jni::refs::Reference as _;
 use jni::sys::{self, jboolean, jlong, jobject, jsize};
 use restripe::checksum::ChunkedChecksum;
 use smallvec::SmallVec;
 
 use super::failure::{Failure, Outcome};
+use super::raw::RawEnv;
 
 /// Bytes of every heap array that one critical section goes through.
 pub(crate) const HEAP_TILE: usize = 64 << 10;
@@ -58,7 +57,8 @@ impl Stretch {
 /// Where the bytes of a buffer begin that is not there: the same number as in `restripe.Call`.
 const ABSENT: jlong = jlong::MIN;
 
-/// What a call says of its buffers, in Java's order.
+/// What a call says of its buffers, in Java's order. As [`Memory`], it is made where it stays.
+#[derive(Default)]
 pub(crate) struct Given {
     /// Addresses of direct buffers' bytes, or offsets into arrays; [`ABSENT`] for those not there.
     starts: List<jlong>,
@@ -67,50 +67,20 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    /// What a call says of its first `count` buffers.
-    pub(crate) fn new(
-        env: &Env<'_>,
+    /// Reads what a call says of its first `count` buffers.
+    pub(crate) fn read(
+        &mut self,
+        env: RawEnv,
         memory: &JObjectArray<'_>,
         starts: &JLongArray<'_>,
         count: usize,
         is_direct: jboolean,
-    ) -> Outcome<Self> {
-        let mut given = Self { starts: List::new(), arrays: List::new() };
-        let raw = env.get_raw();
-        if starts.is_null() || memory.is_null() {
-            return Err(Failure::Null { what: "list", index: 0 });
+    ) -> Outcome {
+        env.longs(starts, count, &mut self.starts)?;
+        match is_direct {
+            true => Ok(()),
+            false => env.elements(memory, count, &mut self.arrays),
         }
-        // SAFETY: `raw` is this thread's, and neither array is null.
-        let len = unsafe {
-            let len = (**raw).v1_1.GetArrayLength;
-            len(raw, starts.as_raw()).min(match is_direct {
-                true => jsize::MAX,
-                false => len(raw, memory.as_raw()),
-            })
-        };
-        if count > MAX_BUFFERS || count > usize::try_from(len).unwrap_or(0) {
-            return Err(Failure::Value {
-                what: "number of buffers",
-                got: i64::try_from(count).unwrap_or(i64::MAX),
-                expected: "at most 512, and as many as there are",
-            });
-        }
-        given.starts.resize(count, ABSENT);
-        // SAFETY: as above, and there are so many; so no exception is pending after it.
-        unsafe {
-            let (count, to) = (count as jsize, given.starts.as_mut_ptr());
-            ((**raw).v1_1.GetLongArrayRegion)(raw, starts.as_raw(), 0, count, to);
-        }
-        if !is_direct {
-            env.ensure_local_capacity(count)?;
-            for index in 0..count as jsize {
-                // SAFETY: as above. The references are given back when the native method returns.
-                let array =
-                    unsafe { ((**raw).v1_1.GetObjectArrayElement)(raw, memory.as_raw(), index) };
-                given.arrays.push(array);
-            }
-        }
-        Ok(given)
     }
 
     /// Whether a buffer is there.
@@ -150,8 +120,8 @@ pub(crate) struct Memory {
 impl Memory {
     /// No buffers yet. All will be direct byte buffers, or all arrays of bytes, with `len` bytes of
     /// data from where theirs begin.
-    pub(crate) fn new(env: &Env<'_>, is_direct: jboolean, len: usize) -> Self {
-        Self { env: env.get_raw(), is_direct, len, buffers: List::new(), inputs: 0 }
+    pub(crate) fn new(env: RawEnv, is_direct: jboolean, len: usize) -> Self {
+        Self { env: env.get(), is_direct, len, buffers: List::new(), inputs: 0 }
     }
 
     /// Bytes of data in every buffer.

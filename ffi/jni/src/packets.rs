@@ -9,7 +9,7 @@ use restripe::Error;
 use restripe::hdfs::{PacketHeader, PacketReader};
 
 use super::arguments::{checksum, count, length};
-use super::failure::{Failure, call};
+use super::failure::{Failure, call, call_raw};
 use super::handles::Table;
 use super::memory::{Memory, Stretch};
 
@@ -85,7 +85,7 @@ pub extern "system" fn Java_restripe_Packets_00024Reader_push<'local>(
     len: jint,
     direct: jboolean,
 ) -> jint {
-    call(&mut env, |env| {
+    call_raw(&mut env, |env| {
         let reader = READERS.get(handle)?;
         let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
         let mut memory = Memory::new(env, direct, length(len)?);
@@ -145,7 +145,7 @@ pub extern "system" fn Java_restripe_Packets_00024Reader_take<'local>(
     sums_len: jint,
     direct: jboolean,
 ) {
-    call(&mut env, |env| {
+    call_raw(&mut env, |env| {
         let reader = READERS.get(handle)?;
         let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(packet) = reader.packet() {

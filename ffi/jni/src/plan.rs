@@ -7,7 +7,7 @@ use restripe::{Error, Plan};
 
 use super::arguments::{checksum, count, counts, length, units};
 use super::code::KeptPlan;
-use super::failure::{Failure, Outcome, call};
+use super::failure::{Failure, Outcome, call, call_raw};
 use super::handles::Table;
 use super::memory::{Given, Memory, Stretch};
 
@@ -111,10 +111,11 @@ pub extern "system" fn Java_restripe_Plan_apply<'local>(
     direct: jboolean,
     accumulate: jboolean,
 ) {
-    call(&mut env, |env| {
+    call_raw(&mut env, |env| {
         let plan = PLANS.get(handle)?;
         let (inputs, outputs) = (count("inputs", inputs)?, count("outputs", outputs)?);
-        let given = Given::new(env, &memory, &starts, inputs + outputs, direct)?;
+        let mut given = Given::default();
+        given.read(env, &memory, &starts, inputs + outputs, direct)?;
         let mut memory = Memory::new(env, direct, length(len)?);
         // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
         unsafe {
@@ -147,11 +148,12 @@ pub extern "system" fn Java_restripe_Plan_applyWithChecksums<'local>(
     len: jint,
     direct: jboolean,
 ) {
-    call(&mut env, |env| {
+    call_raw(&mut env, |env| {
         let plan = PLANS.get(handle)?;
         let checksum = checksum(kind, bytes_per_checksum)?;
         let [inputs, input_sums, outputs, output_sums] = counts(env, &list_lens)?;
-        let given = Given::new(env, &memory, &starts, output_sums.end, direct)?;
+        let mut given = Given::default();
+        given.read(env, &memory, &starts, output_sums.end, direct)?;
         let mut memory = Memory::new(env, direct, length(len)?);
         let sums = Stretch::sums(&checksum);
         // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
