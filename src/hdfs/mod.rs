@@ -60,6 +60,6 @@ pub use messages::{
 };
 pub use meta::MetaHeader;
 pub use packet_header::{EncodedHeader, PacketHeader};
-pub use packet_reader::{Packet, PacketReader};
+pub use packet_reader::{Packet, PacketParts, PacketReader};
 pub use packet_sequence::{Accepted, PacketSequence, Placement};
 pub use packet_writer::{PacketRoom, PacketWriter};

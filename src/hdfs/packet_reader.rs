@@ -1,6 +1,7 @@
 //! Packets out of a stream of bytes, however it is cut; reads nothing itself.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::PacketHeader;
 use crate::checksum::ChunkedChecksum;
@@ -18,6 +19,48 @@ pub struct Packet<'a> {
     pub checksums: &'a [u8],
     /// The data.
     pub data: &'a [u8],
+}
+
+/// Where the parts of a packet lie in a buffer that it is at the beginning of: for who takes it apart
+/// where it is, without a copy.
+///
+/// ```
+/// use restripe::checksum::{ChecksumKind, ChunkedChecksum};
+/// use restripe::hdfs::{PacketHeader, PacketParts, PacketWriter};
+///
+/// let checksum = ChunkedChecksum::new(ChecksumKind::Crc32c, 512)?;
+/// let mut writer = PacketWriter::without_data(checksum, 1)?;
+/// let bytes = writer.frame(&PacketHeader::data(0, 0, 5), b"block")?.concat();
+///
+/// let parts = PacketParts::of(&checksum, &bytes)?.expect("the whole header");
+/// assert_eq!(&bytes[parts.data], b"block");
+/// assert_eq!(PacketParts::of(&checksum, &bytes[..10])?, None);
+/// # Ok::<(), restripe::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PacketParts {
+    /// Its header.
+    pub header: PacketHeader,
+    /// Where the checksums of the data's chunks are, in bytes of the buffer.
+    pub checksums: Range<usize>,
+    /// Where the data is. The packet ends with it; whether all of it has come is the caller's to see.
+    pub data: Range<usize>,
+}
+
+impl PacketParts {
+    /// The parts of the packet that begins with `bytes`; `None` while its header has not all come.
+    ///
+    /// # Errors
+    ///
+    /// As [`PacketReader::advance`], but for the count.
+    pub fn of(checksum: &ChunkedChecksum, bytes: &[u8]) -> Result<Option<Self>> {
+        Ok(match Parsed::Nothing.parse(checksum, bytes)? {
+            Parsed::Header { header, header_end, data_start, end } => {
+                Some(Self { header, checksums: header_end..data_start, data: data_start..end })
+            }
+            _ => None,
+        })
+    }
 }
 
 /// Reads packets from bytes that come in pieces of any size.
@@ -200,36 +243,47 @@ impl PacketReader {
     }
 
     fn parse(&mut self) -> Result<()> {
-        let filled = &self.buffer[..self.filled];
-        if let (Parsed::Nothing, Some(&[a, b, c, d, e, f])) = (self.parsed, filled.first_chunk()) {
+        self.parsed = self.parsed.parse(&self.checksum, &self.buffer[..self.filled])?;
+        Ok(())
+    }
+}
+
+impl Parsed {
+    /// As much as is known when these bytes of the packet have come.
+    fn parse(mut self, checksum: &ChunkedChecksum, filled: &[u8]) -> Result<Self> {
+        if let (Self::Nothing, Some(&[a, b, c, d, e, f])) = (self, filled.first_chunk()) {
             let packet_len = i32::from_be_bytes([a, b, c, d]);
             let header_len = i16::from_be_bytes([e, f]);
-            self.parsed = check_lengths(packet_len, header_len)?;
+            self = check_lengths(packet_len, header_len)?;
         }
-        if let Parsed::Lengths { header_end, end } = self.parsed
+        if let Self::Lengths { header_end, end } = self
             && let Some(header) = filled.get(PacketHeader::LENGTHS_LEN..header_end)
         {
             let header = PacketHeader::decode(header)?;
-            let data_start = self.check_payload(&header, end - header_end)? + header_end;
-            self.parsed = Parsed::Header { header, header_end, data_start, end };
+            let data_start = check_payload(checksum, &header, end - header_end)? + header_end;
+            self = Self::Header { header, header_end, data_start, end };
         }
-        Ok(())
+        Ok(self)
     }
+}
 
-    /// The length of the checksums, where header and payload agree on it.
-    fn check_payload(&self, header: &PacketHeader, payload: usize) -> Result<usize> {
-        let data_len = header.data_len as usize;
-        let sums_len = self.checksum.sums_len(header.data_len.into())?;
-        let expected = sums_len.saturating_add(header.data_len.into());
-        if expected != payload as u64 {
-            return Err(Error::Packet {
-                field: "length less that of the data",
-                got: payload as i64 - i64::from(header.data_len),
-                expected: "that of the checksums of the data",
-            });
-        }
-        Ok(payload - data_len)
+/// The length of the checksums, where header and payload agree on it.
+fn check_payload(
+    checksum: &ChunkedChecksum,
+    header: &PacketHeader,
+    payload: usize,
+) -> Result<usize> {
+    let data_len = header.data_len as usize;
+    let sums_len = checksum.sums_len(header.data_len.into())?;
+    let expected = sums_len.saturating_add(header.data_len.into());
+    if expected != payload as u64 {
+        return Err(Error::Packet {
+            field: "length less that of the data",
+            got: payload as i64 - i64::from(header.data_len),
+            expected: "that of the checksums of the data",
+        });
     }
+    Ok(payload - data_len)
 }
 
 fn check_lengths(packet_len: i32, header_len: i16) -> Result<Parsed> {
@@ -308,6 +362,24 @@ mod tests {
         reader.release().unwrap();
         assert_eq!(reader.push(&stream[first.len()..]), Ok(first.len()));
         assert_eq!(reader.packet().unwrap().data, b"abc");
+    }
+
+    #[test]
+    fn parts_are_known_with_the_header_and_lie_where_the_reader_finds_them() {
+        let bytes = packet(&PacketHeader::data(512, 3, 1000), &[7; 1000]);
+        let mut reader = PacketReader::new(checksum());
+        reader.push(&bytes).unwrap();
+        let packet = reader.packet().unwrap();
+        let head_len = bytes.len() - 1000 - 8;
+        for come in 0..bytes.len() {
+            let parts = PacketParts::of(&checksum(), &bytes[..come]).unwrap();
+            assert_eq!(parts.is_some(), come >= head_len, "{come}");
+            let Some(parts) = parts else { continue };
+            assert_eq!(parts.header, packet.header);
+            assert_eq!(&bytes[parts.checksums], packet.checksums);
+            assert_eq!(&bytes[parts.data], packet.data);
+        }
+        assert!(PacketParts::of(&checksum(), &[0xFF; 6]).is_err());
     }
 
     #[test]

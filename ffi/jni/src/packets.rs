@@ -6,12 +6,12 @@ use jni::EnvUnowned;
 use jni::objects::{JByteArray, JLongArray, JObject};
 use jni::sys::{jboolean, jint, jlong};
 use restripe::Error;
-use restripe::hdfs::{PacketHeader, PacketReader};
+use restripe::hdfs::{PacketHeader, PacketParts, PacketReader};
 
 use super::arguments::{checksum, count, length};
 use super::failure::{Failure, call, call_raw};
 use super::handles::Table;
-use super::memory::{Memory, Stretch};
+use super::memory::{HEAP_TILE, Memory, Stretch};
 
 static READERS: Table<Mutex<PacketReader>> = Table::new("Packets.Reader");
 
@@ -44,6 +44,53 @@ pub extern "system" fn Java_restripe_Packets_header<'local>(
         let sums_len = count("length of a packet's checksums", sums_len)? as u32;
         Ok(env.byte_array_from_slice(header.encode(sums_len).as_ref())?)
     })
+}
+
+/// `static boolean parse(int kind, int bytesPerChecksum, Object bytes, long start, int length,
+/// boolean direct, long[] out)`: whether the header is all there, and the numbers of the packet that
+/// begins there: as `packet` has them.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_restripe_Packets_parse<'local>(
+    mut env: EnvUnowned<'local>,
+    _: JObject<'local>,
+    kind: jint,
+    bytes_per_checksum: jint,
+    bytes: JObject<'local>,
+    start: jlong,
+    len: jint,
+    direct: jboolean,
+    out: JLongArray<'local>,
+) -> jboolean {
+    call(&mut env, |env| {
+        let checksum = checksum(kind, bytes_per_checksum)?;
+        // No header reaches further, and so no array is held twice.
+        let len = length(len)?.min(HEAP_TILE);
+        let mut memory = Memory::new((&*env).into(), direct, len);
+        // SAFETY: Java gives a direct buffer with so many bytes where it says so, else an array.
+        unsafe { memory.add_input(("bytes", 0), bytes.as_raw(), start, Stretch::Data) }?;
+        let mut parts = None;
+        memory.run(1, |inputs, _, _| {
+            parts = PacketParts::of(&checksum, inputs[0])?;
+            Ok(())
+        })?;
+        let Some(parts) = parts else { return Ok(false) };
+        let head = parts.checksums.start;
+        out.set_region(env, 0, &numbers(&parts.header, parts.checksums.len(), head))?;
+        Ok(true)
+    })
+}
+
+/// What Java is told of a packet: offset, number, last, sync, lengths of data, checksums and header.
+fn numbers(header: &PacketHeader, checksums: usize, head: usize) -> [jlong; 7] {
+    [
+        header.offset_in_block.cast_signed(),
+        header.seqno,
+        header.last_packet_in_block.into(),
+        header.sync_block.into(),
+        header.data_len.into(),
+        checksums as jlong,
+        head as jlong,
+    ]
 }
 
 /// `static long open(int kind, int bytesPerChecksum)`
@@ -103,8 +150,8 @@ pub extern "system" fn Java_restripe_Packets_00024Reader_push<'local>(
     })
 }
 
-/// `boolean packet(long handle, long[] out)`: whether a packet is there, and its numbers: offset,
-/// number, last, sync, lengths of data and checksums.
+/// `boolean packet(long handle, long[] out)`: whether a packet is there, and its numbers: see
+/// [`numbers`]; the length of its header is not among them.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_restripe_Packets_00024Reader_packet<'local>(
     mut env: EnvUnowned<'local>,
@@ -116,16 +163,7 @@ pub extern "system" fn Java_restripe_Packets_00024Reader_packet<'local>(
         let reader = READERS.get(handle)?;
         let reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(packet) = reader.packet() else { return Ok(false) };
-        let header = packet.header;
-        let numbers = [
-            header.offset_in_block.cast_signed(),
-            header.seqno,
-            header.last_packet_in_block.into(),
-            header.sync_block.into(),
-            header.data_len.into(),
-            packet.checksums.len() as jlong,
-        ];
-        out.set_region(env, 0, &numbers)?;
+        out.set_region(env, 0, &numbers(&packet.header, packet.checksums.len(), 0))?;
         Ok(true)
     })
 }

@@ -10,15 +10,18 @@ import java.nio.ByteBuffer;
  * Packets.frame(checksum, Packets.Header.data(offset, seqno, data.remaining()), data, head);
  * channel.write(new ByteBuffer[] {head, data});
  *
- * try (Packets.Reader reader = new Packets.Reader(checksum)) {
- *   while (reader.header() == null) {
- *     channel.read(bytes);
- *     bytes.flip();
- *     reader.push(bytes);
- *     bytes.compact();
- *   }
+ * Packets.Packet packet = Packets.next(checksum, bytes);  // bytes as they come, without a copy
+ * while (packet == null) {
+ *   bytes.compact();
+ *   channel.read(bytes);
+ *   bytes.flip();
+ *   packet = Packets.next(checksum, bytes);
  * }
+ * checksum.verify(packet.data(), packet.checksums());
  * }</pre>
+ *
+ * <p>A {@link Reader} keeps what has come of a packet itself, for bytes that come in pieces of any
+ * size; it copies them in, and out again.
  */
 public final class Packets {
   /** Longest header that is written, its two lengths among it. */
@@ -112,13 +115,100 @@ public final class Packets {
     head.limit(sums.limit());
   }
 
+  /** How many numbers the native side tells of a packet. */
+  private static final int NUMBERS = 7;
+
+  private static Header header(long[] numbers) {
+    return new Header(
+        numbers[0], numbers[1], numbers[2] != 0, numbers[3] != 0, (int) numbers[4]);
+  }
+
+  /** A packet where it came: parts of the buffer that it was found in. */
+  public static final class Packet {
+    private final Header header;
+    private final ByteBuffer checksums;
+    private final ByteBuffer data;
+
+    private Packet(Header header, ByteBuffer checksums, ByteBuffer data) {
+      this.header = header;
+      this.checksums = checksums;
+      this.data = data;
+    }
+
+    /** What its header says. */
+    public Header header() {
+      return header;
+    }
+
+    /** The checksums of the data's chunks. They are not verified: see {@link ChunkChecksum#verify}. */
+    public ByteBuffer checksums() {
+      return checksums;
+    }
+
+    /** The data. */
+    public ByteBuffer data() {
+      return data;
+    }
+  }
+
+  /**
+   * The packet that begins at a buffer's position, where all of it is there: its parts share the
+   * buffer's memory, and the buffer's position is moved behind it. Null where more has to come
+   * first; then nothing is moved. A packet has at most 16 MiB.
+   *
+   * @throws RestripeException where the bytes are no packet
+   */
+  public static Packet next(ChunkChecksum checksum, ByteBuffer bytes) {
+    int position = bytes.position();
+    int length = bytes.remaining();
+    boolean direct = bytes.isDirect();
+    long start = Call.start("bytes", 0, bytes, length, direct, false);
+    long[] numbers = new long[NUMBERS];
+    boolean isKnown =
+        parse(
+            checksum.kind().id, checksum.bytesPerChecksum(), Call.memory(bytes, direct), start,
+            length, direct, numbers);
+    long dataStart = numbers[6] + numbers[5];
+    if (!isKnown || dataStart + numbers[4] > length) {
+      return null;
+    }
+    ByteBuffer checksums = part(bytes, position + (int) numbers[6], (int) numbers[5]);
+    ByteBuffer data = part(bytes, position + (int) dataStart, (int) numbers[4]);
+    bytes.position(data.limit());
+    return new Packet(header(numbers), checksums, data);
+  }
+
+  /** A part of a buffer, at the position that it has there. */
+  private static ByteBuffer part(ByteBuffer bytes, int position, int length) {
+    ByteBuffer part = bytes.duplicate();
+    part.limit(position + length).position(position);
+    return part;
+  }
+
+  private static native boolean parse(
+      int kind, int bytesPerChecksum, Object bytes, long start, int length, boolean direct,
+      long[] out);
+
   private static native byte[] header(
       long offset, long seqno, boolean last, boolean sync, int dataLength, int checksumsLength);
 
-  /** Takes packets out of a stream of bytes. One belongs to one thread at a time. */
+  /**
+   * Takes packets out of a stream of bytes, in pieces of any size. One belongs to one thread at a
+   * time. Where a buffer holds whole packets, {@link #next} has them without a copy.
+   *
+   * <pre>{@code
+   * try (Packets.Reader reader = new Packets.Reader(checksum)) {
+   *   while (reader.header() == null) {
+   *     channel.read(bytes);
+   *     bytes.flip();
+   *     reader.push(bytes);
+   *     bytes.compact();
+   *   }
+   *   reader.take(data, sums);
+   * }
+   * }</pre>
+   */
   public static final class Reader extends NativeObject {
-    private static final int NUMBERS = 6;
-
     private final long[] numbers = new long[NUMBERS];
 
     /** A reader of packets with those checksums. */
@@ -144,8 +234,7 @@ public final class Packets {
       if (!packet(handle(), numbers)) {
         return null;
       }
-      return new Header(
-          numbers[0], numbers[1], numbers[2] != 0, numbers[3] != 0, (int) numbers[4]);
+      return Packets.header(numbers);
     }
 
     /**

@@ -110,6 +110,45 @@ class PacketsTest {
 
   @ParameterizedTest
   @EnumSource(MemoryKind.class)
+  void wholePacketsAreTakenApartWhereTheyLie(MemoryKind memory) throws IOException {
+    byte[] first = new byte[100_000];
+    new Random(4).nextBytes(first);
+    ByteArrayOutputStream stream = new ByteArrayOutputStream();
+    stream.write(hadoop(first, 0, 0, false, true));
+    int firstEnd = stream.size();
+    stream.write(hadoop(new byte[0], 100_000, 1, true, false));
+    byte[] bytes = stream.toByteArray();
+    ByteBuffer buffer = memory.buffer(bytes.length);
+    buffer.duplicate().put(bytes);
+    int begin = buffer.position();
+    int end = buffer.limit();
+    for (int come : new int[] {0, 5, 6, 20, 1000, 70_000, firstEnd - 1}) {
+      buffer.limit(begin + come);
+      assertNull(Packets.next(CHECKSUM, buffer), come + " bytes");
+      assertEquals(begin, buffer.position());
+    }
+    buffer.limit(end);
+    Packets.Packet packet = Packets.next(CHECKSUM, buffer);
+    assertEquals(begin + firstEnd, buffer.position());
+    assertEquals(0, packet.header().offset());
+    assertTrue(packet.header().syncs());
+    CHECKSUM.verify(packet.data(), packet.checksums());
+    assertArrayEquals(first, MemoryKind.bytes(packet.data()));
+    // It is the buffer's memory, no copy of it.
+    buffer.put(packet.data().position(), (byte) ~first[0]);
+    assertEquals((byte) ~first[0], packet.data().get(packet.data().position()));
+    packet = Packets.next(CHECKSUM, buffer);
+    assertTrue(packet.header().isLast());
+    assertEquals(0, packet.data().remaining() + packet.checksums().remaining());
+    assertNull(Packets.next(CHECKSUM, buffer));
+
+    ByteBuffer junk = memory.buffer(6);
+    junk.duplicate().put(new byte[] {-1, -1, -1, -1, 0, 25});
+    assertThrows(RestripeException.class, () -> Packets.next(CHECKSUM, junk));
+  }
+
+  @ParameterizedTest
+  @EnumSource(MemoryKind.class)
   void whatIsNoPacketIsRefused(MemoryKind memory) {
     try (Packets.Reader reader = new Packets.Reader(CHECKSUM)) {
       ByteBuffer junk = memory.buffer(6);
