@@ -102,7 +102,8 @@ final class Loader {
   private boolean load(Path file) throws OtherInterface {
     try {
       System.load(file.toAbsolutePath().toString());
-    } catch (UnsatisfiedLinkError | SecurityException e) {
+    } catch (UnsatisfiedLinkError | RuntimeException e) {
+      // The latter where native code is not allowed, by a security manager or by Java itself.
       failures.add(e.getMessage());
       return false;
     }
