@@ -8,8 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 
 /**
  * Finds the native library for this machine and loads it.
@@ -26,7 +28,7 @@ final class Loader {
 
   private static final String FILE = System.mapLibraryName("restripe_jni");
 
-  private final List<String> failures = new ArrayList<>();
+  private final Set<String> failures = new LinkedHashSet<>();
 
   /** Where the library was loaded from; null where none could be. */
   String load() {
