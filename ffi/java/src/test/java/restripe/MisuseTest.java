@@ -8,9 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.ByteBuffer;
 import java.nio.ReadOnlyBufferException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
@@ -175,6 +177,48 @@ class MisuseTest {
           () -> code.encode(array, new int[1], new byte[1][100], new int[1], -1));
       refuses("2 offsets of data shards, expected 1",
           () -> code.encode(array, new int[2], new byte[1][100], new int[1], 1));
+    }
+  }
+
+  /** What Java checks of a buffer is what native code works on, whatever happens in between. */
+  @Test
+  void otherThreadsMayChangeBuffersAndListsMeanwhile() throws Exception {
+    ByteBuffer[] data = new ByteBuffer[3];
+    ByteBuffer[] parity = new ByteBuffer[2];
+    Arrays.setAll(data, unit -> ByteBuffer.allocateDirect(1 << 20));
+    Arrays.setAll(parity, unit -> ByteBuffer.allocateDirect(1 << 20));
+    ByteBuffer moved = data[1];
+    ByteBuffer heap = ByteBuffer.allocate(1 << 20);
+    AtomicBoolean done = new AtomicBoolean();
+    Thread other =
+        new Thread(
+            () -> {
+              while (!done.get()) {
+                moved.position(1 << 19);
+                moved.limit(1 << 19).position(0);
+                data[1] = heap;
+                moved.clear();
+                data[1] = null;
+                data[1] = ByteBuffer.allocateDirect(1 << 20);
+                data[1] = moved;
+              }
+            });
+    other.start();
+    int refused = 0;
+    try (ReedSolomon code = new ReedSolomon(3, 2)) {
+      for (int round = 0; round < 2000; round++) {
+        try {
+          code.encode(data, parity);
+        } catch (IllegalArgumentException | NullPointerException e) {
+          refused++;
+        }
+      }
+      done.set(true);
+      other.join();
+      assertTrue(refused > 0, "the other thread has had no chance");
+      code.encode(data, parity);
+    } finally {
+      done.set(true);
     }
   }
 
