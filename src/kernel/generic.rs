@@ -165,6 +165,8 @@ unsafe fn block<
         let mut sums = [[V::zero(); UNROLL]; ROWS];
         for_each_pair!(COLUMNS, |COLUMN| {
             let paired = COLUMN + 1 < COLUMNS;
+            // Where a pair's products are looked up by nibbles, all rows share those of the inputs.
+            let row_by_row = !(paired && V::FOLDS) || V::ENTRY_WORDS == 1;
             let mut x = [V::zero(); UNROLL];
             let mut y = [V::zero(); UNROLL];
             for step in 0..UNROLL {
@@ -206,8 +208,13 @@ unsafe fn block<
                         };
                     }
                 }
+                if row_by_row {
+                    settle(&mut sums[row]);
+                }
             }
-            settle(&mut sums);
+            if !row_by_row {
+                settle(sums.as_flattened_mut());
+            }
             if paired && !V::FOLDS && MULTIPLY {
                 for step in 0..UNROLL {
                     y[step] = read(*inputs.add(COLUMN + 1), step);
@@ -218,8 +225,8 @@ unsafe fn block<
                     for step in 0..UNROLL {
                         sums[row][step] = sums[row][step].add_product(y[step], d);
                     }
+                    settle(&mut sums[row]);
                 }
-                settle(&mut sums);
             }
         });
         // At the end, so that no sum has to begin as a register of zeros.
@@ -251,13 +258,11 @@ unsafe fn block<
     }
 }
 
-/// Ends the work on a column: the compiler would read others before, and with sixteen registers
-/// have to store sums in between.
+/// Ends the work on these sums: the compiler would read other columns before, or compute all
+/// products before it adds any, and have to store sums in between.
 #[inline(always)]
-unsafe fn settle<V: Gf8Vector, const ROWS: usize, const UNROLL: usize>(
-    sums: &mut [[V; UNROLL]; ROWS],
-) {
-    for sum in sums.as_flattened_mut() {
+unsafe fn settle<V: Gf8Vector>(sums: &mut [V]) {
+    for sum in sums {
         // SAFETY: the caller runs with the target features of `V`.
         unsafe { sum.settle() };
     }
