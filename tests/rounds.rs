@@ -700,3 +700,47 @@ fn numbers_that_are_none_to_work_with_are_refused() {
     assert!(matches!(refused, Err(Error::Invalid { .. })));
     assert_eq!(local.code.total_units(), 8);
 }
+
+// --- What slow sources cost.
+
+/// When groups end, of six sources and forty rounds each, in order.
+fn ends(hedging: Hedging, disturb: impl Fn(&mut Scenario, usize)) -> Vec<Duration> {
+    let end = |seed: usize| {
+        let layout = striped(6, 3, 20 * 6 * CELL);
+        let code = ReedSolomon::new(6, 3).unwrap();
+        let mut scenario = Scenario::new(code, layout, &[0], seed as u64);
+        scenario.config.hedging = hedging;
+        scenario.sources.iter_mut().for_each(|source| source.latency = (ms(2), ms(6)));
+        disturb(&mut scenario, seed);
+        rebuilt(&scenario).ended_at
+    };
+    let mut ends: Vec<Duration> = (0..100).map(end).collect();
+    ends.sort_unstable();
+    ends
+}
+
+#[test]
+fn one_source_that_stalls_or_is_slow_costs_a_threshold_and_little_more() {
+    let threshold = ms(20);
+    let stall = |scenario: &mut Scenario, seed: usize| {
+        scenario.sources[seed % 6].fault = Some((seed as u64 % 30, ReadFault::Stalls));
+    };
+    let slow = |scenario: &mut Scenario, seed: usize| {
+        scenario.sources[seed % 6].latency = (ms(60), ms(100));
+    };
+    let undisturbed = ends(Hedging::After(threshold), |_, _| {});
+    for (what, hedged, not) in [
+        ("stalls", ends(Hedging::After(threshold), stall), ends(Hedging::Never, stall)),
+        ("is slow", ends(Hedging::After(threshold), slow), ends(Hedging::Never, slow)),
+    ] {
+        println!("one source {what}: median, 95th and slowest of 100, in milliseconds");
+        for (name, ends) in [("undisturbed", &undisturbed), ("hedged", &hedged), ("not", &not)] {
+            println!("{name}: {:?}", [50, 94, 99].map(|place| ends[place].as_millis()));
+        }
+        for (place, end) in hedged.iter().enumerate() {
+            let most = undisturbed[place] * 11 / 10 + threshold;
+            assert!(*end <= most, "{what}: {end:?}, and not {most:?}");
+            assert!(not[place] > most, "{what}: it would cost nothing");
+        }
+    }
+}
