@@ -141,8 +141,10 @@ impl<B: Buffer> Reconstruction<B> {
         source.state = State::Open { checksum };
         let expected = self.layout.unit_len(source.unit);
         if let Some(got) = len.filter(|&len| len < expected) {
-            self.fail_source(index, Reason::Short { got, expected }, now);
-            return;
+            self.ended_early(index, got, expected, now);
+            if self.sources[index].is_failed() {
+                return;
+            }
         }
         self.refuse_other_checksums(index, now);
         for round in self.rounds.iter_mut().filter(|round| round.asks(index)) {

@@ -150,6 +150,16 @@ impl<B: Buffer> SourceRead<B> {
         self.sums.clone()
     }
 
+    /// Keeps what belongs to a round of `len` bytes.
+    pub(super) fn cut(&mut self, len: usize, division: Division) {
+        let whole = len.next_multiple_of(division.chunk);
+        if self.len > whole {
+            self.len = whole;
+            let sums = if self.sums.is_empty() { 0..0 } else { division.sums_of(0..whole) };
+            self.sums = sums;
+        }
+    }
+
     pub(super) fn data(&self) -> &[u8] {
         self.buffer.bytes(0..self.len)
     }

@@ -40,6 +40,10 @@ impl<B: Buffer> Reconstruction<B> {
         let wanted = self.wanted(span);
         let place = |unit: &usize| candidates.iter().position(|(other, _)| other == unit);
         let direct: Vec<usize> = wanted.iter().filter_map(place).collect();
+        if self.config.read_all {
+            let rows: Vec<usize> = candidates.iter().map(|&(row, _)| row).collect();
+            return self.determines(&rows, &wanted).then(|| (0..candidates.len()).collect());
+        }
         if extra == 0 && direct.len() == wanted.len() {
             return Some(direct);
         }
@@ -179,7 +183,11 @@ impl<B: Buffer> Reconstruction<B> {
     /// the round wants.
     fn choice(&mut self, index: usize) -> Option<Vec<Ask>> {
         let mut candidates = core::mem::take(&mut self.spare.candidates);
-        let prompt = self.list_candidates(index, &mut candidates);
+        let prompt = match self.list_candidates(index, &mut candidates) {
+            // However slow they are.
+            _ if self.config.read_all => candidates.len(),
+            prompt => prompt,
+        };
         let round = &self.rounds[index];
         let extra = self.extra(round);
         let mut searched = core::mem::take(&mut self.searched);
@@ -213,7 +221,10 @@ impl<B: Buffer> Reconstruction<B> {
         let mut list = List::new(candidates);
         list.add_all((0..self.code.data_units()).filter(is_zero));
         list.add_all(round.done.iter().map(|read| read.row));
-        let rows_of = |&source: &usize| self.rows.of_unit(self.sources[source].unit);
+        let rows_of = |&source: &usize| {
+            let is_usable = move |row: &usize| !self.is_left_out(source, *row, &round.span);
+            self.rows.of_unit(self.sources[source].unit).filter(is_usable)
+        };
         let brisk = round.assigned.iter().filter(|ask| !round.slow.contains(&ask.source));
         list.add_all(brisk.map(|ask| ask.row));
         // One that is read for this round can be read for another of its rows after that.
@@ -228,9 +239,7 @@ impl<B: Buffer> Reconstruction<B> {
         for wanted in [true, false] {
             let mut choose = |source: usize| {
                 if is_free(&source) && is_wanted(&source) == wanted {
-                    for row in self.rows.of_unit(self.sources[source].unit) {
-                        list.add(row, Some(source));
-                    }
+                    rows_of(&source).for_each(|row| list.add(row, Some(source)));
                 }
             };
             self.remembered.iter().for_each(|&source| choose(source));
@@ -243,8 +252,8 @@ impl<B: Buffer> Reconstruction<B> {
         let prompt = list.candidates.len();
         let is_alive = |source: &&usize| !self.sources[**source].is_failed();
         list.add_all(round.slow.iter().filter(is_alive).flat_map(rows_of));
-        let busy = self.sources.iter().filter(|source| !source.is_failed());
-        list.add_all(busy.flat_map(|source| self.rows.of_unit(source.unit)));
+        let busy = (0..self.sources.len()).filter(|&source| !self.sources[source].is_failed());
+        list.add_all(busy.flat_map(|source| rows_of(&source)));
         prompt
     }
 

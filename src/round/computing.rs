@@ -36,7 +36,7 @@ impl<B: Buffer> Reconstruction<B> {
             return false;
         }
         let outputs = self.outputs(&plan, &span);
-        let compare = self.config.extra_sources + further > 0;
+        let compare = self.config.extra_sources + further > 0 || self.is_surplus_read(&plan);
         let is_zero = |&row: &usize| compare && self.is_zero(row, &span);
         let zeros = (0..self.code.data_units()).filter(is_zero).collect();
         let Some(round) = self.rounds.front_mut() else { return false };
@@ -59,6 +59,17 @@ impl<B: Buffer> Reconstruction<B> {
         self.computing_since = Some(now);
         self.actions.push_back(Action::Compute(job));
         true
+    }
+
+    /// Whether the oldest round, of which something is computed, has more than that takes because
+    /// all is read.
+    fn is_surplus_read(&self, plan: &CheckedPlan) -> bool {
+        let Some(round) = self.rounds.front().filter(|_| self.config.read_all) else {
+            return false;
+        };
+        let is_used =
+            |read: &SourceRead<B>| plan.plan().reads().iter().any(|used| used.unit == read.row);
+        !plan.plan().outputs().is_empty() && !round.done.iter().all(is_used)
     }
 
     /// Whether what comes of a round has somewhere to go.
@@ -146,6 +157,7 @@ impl<B: Buffer> Reconstruction<B> {
         if is_rebuilt || self.is_over {
             self.bring_inputs_home(job.inputs);
             self.totals.rounds += u64::from(is_rebuilt);
+            self.forget_damage(job.span.offset);
             if let Some(round) = self.rounds.pop_front() {
                 self.retire(round);
             }
@@ -181,14 +193,20 @@ impl<B: Buffer> Reconstruction<B> {
                 (None, Some(place)) => job.outputs.swap_remove(place).buffer,
                 (None, None) => continue,
             };
+            let unit = self.rows.unit(row);
+            let rest =
+                self.layout.unit_len(unit).saturating_sub(self.rows.offset(row, span.offset));
+            // A unit may end within the round.
+            let end = usize::try_from(rest).unwrap_or(usize::MAX).min(span.len);
             ranges.held += 1;
-            self.totals.delivered += (span.len - span.skip) as u64;
+            let range = span.skip..end.max(span.skip);
+            self.totals.delivered += range.len() as u64;
             self.actions.push_back(Action::Deliver(Delivery {
-                unit: self.rows.unit(row),
+                unit,
                 offset: self.rows.offset(row, span.start()),
                 is_rebuilt: is_read.is_none(),
                 buffer,
-                range: span.skip..span.len,
+                range,
             }));
         }
     }
@@ -207,15 +225,18 @@ impl<B: Buffer> Reconstruction<B> {
         self.spare.inputs = inputs;
     }
 
-    /// Gives up the sources whose chunks do not have their checksums.
+    /// Does without the chunks that do not have their checksums, or their sources.
     fn corrupt(&mut self, corrupt: &[Corrupt], now: Duration) {
-        for Corrupt { source, offset: first, error } in corrupt {
+        for Corrupt { source, offset: first, error, damaged } in corrupt {
             let offset = match error {
                 crate::Error::ChecksumMismatch { offset, .. } => *offset as u64,
                 _ => 0,
             };
             let reason = Reason::Corrupt { offset: first + offset, source: error.clone() };
-            self.distrust(*source, reason, now);
+            self.damaged(*source, damaged.iter().cloned(), reason, now);
+            if self.sources[*source].is_failed() {
+                self.give_back_all_of(*source);
+            }
         }
     }
 
@@ -224,6 +245,10 @@ impl<B: Buffer> Reconstruction<B> {
     fn contradiction(&mut self, units: &[usize], holds_up_to: usize, len: usize, now: Duration) {
         let Some(round) = self.rounds.front_mut() else { return };
         let offset = round.span.offset;
+        if self.config.read_all {
+            // There are no others to ask.
+            return self.fail(Cause::Contradiction { offset, len });
+        }
         // A source may have been read for several rows.
         let mut lying: Vec<usize> = round
             .done

@@ -42,12 +42,36 @@ pub struct Config {
     pub verify_sources: bool,
     /// Whether what is computed is checked by a second, different computation. Default: yes.
     pub check_computing: bool,
+    /// What becomes of a source that is damaged or cannot be read in some places. Default: given
+    /// up.
+    pub on_damage: OnDamage,
+    /// Whether all sources are read in every round, though fewer would do; where there are more
+    /// than it takes to rebuild something, they are compared before that. For whoever looks for
+    /// damage as well as making it good. Default: no.
+    pub read_all: bool,
     /// Sources read beyond those required, 0 to 2, to notice (1) and to name (2) one that lies
     /// with right chunk sums. Default: 0.
     pub extra_sources: usize,
     /// Decides the combination that computing is checked by: a number that faults cannot know,
     /// such as a random one.
     pub seed: u64,
+}
+
+/// What becomes of a source whose chunks do not all have their checksums, or that cannot be read
+/// everywhere, or ends early.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDamage {
+    /// It is given up: where one chunk went bad others may follow, and other sources do as well.
+    GiveUp,
+    /// The chunks that do not have their checksums are left out, and so is a range that could not
+    /// be read; whatever else the source has is used. So a group is rebuilt although each of its
+    /// blocks is damaged somewhere: wherever the chunks that are good give back those that are not.
+    /// For files of this machine, of which nobody has others.
+    ///
+    /// A round ends where what is damaged of a source begins or ends, unless it is a part of a cell
+    /// for targets, which is left out whole. Opening and reading in time are demanded all the same.
+    LeaveOut,
 }
 
 /// When one more source is read beside those that are slow.
@@ -95,6 +119,8 @@ impl Config {
             max_unacked_packets: 80,
             verify_sources: true,
             check_computing: true,
+            on_damage: OnDamage::GiveUp,
+            read_all: false,
             extra_sources: 0,
             seed,
         }

@@ -32,6 +32,10 @@ impl<B: Buffer> Reconstruction<B> {
         if self.is_over {
             return;
         }
+        let damage = self.sources.iter().enumerate().filter(|(_, source)| !source.is_failed());
+        let damage =
+            damage.filter_map(|(place, source)| Some((place, source.read.damage.clone()?)));
+        self.failed_sources.extend(damage);
         self.wind_up();
         let failure = Failure {
             cause,

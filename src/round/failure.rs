@@ -101,7 +101,8 @@ pub struct Failure {
     /// Why it could not go on.
     pub cause: Cause,
     /// The sources given up, by their places in the caller's list, in the order in which they
-    /// failed.
+    /// failed; then those of which only what is damaged was left out, with what was first found of
+    /// that.
     pub sources: Vec<(usize, Reason)>,
     /// The targets given up, likewise.
     pub targets: Vec<(usize, Reason)>,

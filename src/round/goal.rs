@@ -20,7 +20,7 @@ pub(super) enum Goal {
     Ranges(Ranges),
 }
 
-/// Ranges of data units that are to be delivered, lost or not.
+/// Ranges of units that are to be delivered, lost or not.
 #[derive(Debug)]
 pub(super) struct Ranges {
     list: Vec<Part>,
@@ -52,7 +52,7 @@ pub(super) struct Span {
     pub(super) rows: Arc<[usize]>,
 }
 
-/// A run of bytes of one data unit: taken out of [`Action::Deliver`](super::Action::Deliver),
+/// A run of bytes of one unit: taken out of [`Action::Deliver`](super::Action::Deliver),
 /// brought back with [`Event::Delivered`](super::Event::Delivered).
 #[derive(Debug)]
 #[must_use = "it comes back with Event::Delivered"]
@@ -65,7 +65,7 @@ pub struct Delivery<B> {
 }
 
 impl<B: Buffer> Delivery<B> {
-    /// The data unit that the bytes are of.
+    /// The unit that the bytes are of.
     #[must_use]
     pub fn unit(&self) -> usize {
         self.unit
@@ -88,6 +88,12 @@ impl<B: Buffer> Delivery<B> {
     pub fn data(&self) -> &[u8] {
         self.buffer.bytes(self.range.clone())
     }
+
+    /// The bytes, for whoever goes on working with them in place.
+    #[must_use]
+    pub fn data_mut(&mut self) -> &mut [u8] {
+        self.buffer.bytes_mut(self.range.clone())
+    }
 }
 
 impl Span {
@@ -109,6 +115,21 @@ impl Ranges {
         } else {
             parts_of_cells(ranges, rows)
         };
+        let next = list.first().map_or(0, |part| part.range.start);
+        Self { list, current: 0, next, held: 0 }
+    }
+
+    /// One range of several units; where those have several rows, all of the cells that it touches.
+    pub(super) fn of_units(units: &[usize], range: &Range<u64>, rows: &Rows) -> Self {
+        let of_rows: Arc<[usize]> = units.iter().flat_map(|&unit| rows.of_unit(unit)).collect();
+        let mut list = Vec::new();
+        let mut start = rows.cell_start(range.start);
+        while start < range.end && !of_rows.is_empty() {
+            let end = rows.round_len().map_or(range.end, |part| start + part);
+            // Arrays of their own: that is what tells parts apart.
+            list.push(Part { range: start..end, rows: of_rows.iter().copied().collect() });
+            start = rows.round_len().map_or(end, |part| start + part * rows.subs as u64);
+        }
         let next = list.first().map_or(0, |part| part.range.start);
         Self { list, current: 0, next, held: 0 }
     }
@@ -136,6 +157,12 @@ impl Ranges {
             len: rest.min(round_len),
             rows: Arc::clone(&part.rows),
         })
+    }
+
+    /// Goes back to the part that a span is of.
+    fn go_back(&mut self, span: &Span) {
+        let is_of = |part: &Part| Arc::ptr_eq(&part.rows, &span.rows);
+        self.current = self.list.iter().position(is_of).unwrap_or(self.current);
     }
 
     fn pass(&mut self, span: &Span) {
@@ -201,16 +228,26 @@ impl<B: Buffer> Reconstruction<B> {
 
     /// What the next round is to bring; `None` after the last.
     pub(super) fn next_span(&self, chunk: usize, round_len: usize) -> Option<Span> {
-        match &self.goal {
+        let mut span = match &self.goal {
             Goal::Targets(next) => {
                 let rest = self.end_of_targets().checked_sub(*next).filter(|&rest| rest > 0)?;
                 // Of a part of a cell all is computed, and what is past a target's end left out.
                 let rest = self.rows.round_len().unwrap_or(rest);
                 let len = usize::try_from(rest).unwrap_or(usize::MAX).min(round_len);
-                Some(Span { offset: *next, len, ..Span::default() })
+                Span { offset: *next, len, ..Span::default() }
             }
-            Goal::Ranges(ranges) => ranges.next_span(chunk, round_len),
+            Goal::Ranges(ranges) => ranges.next_span(chunk, round_len)?,
+        };
+        span.len = self.len_before_change(&span);
+        Some(span)
+    }
+
+    /// Goes on behind a span that has become shorter.
+    pub(super) fn go_back_behind(&mut self, span: &Span) {
+        if let Goal::Ranges(ranges) = &mut self.goal {
+            ranges.go_back(span);
         }
+        self.pass(span);
     }
 
     /// Goes on behind a span.

@@ -49,12 +49,14 @@ pub(super) struct Output<B> {
     pub(super) buffer: Lent<B>,
 }
 
-/// A source's bytes from `offset` on that do not have their checksums.
+/// A source's bytes from `offset` on, some of which do not have their checksums.
 #[derive(Debug)]
 pub(super) struct Corrupt {
     pub(super) source: usize,
     pub(super) offset: u64,
     pub(super) error: Error,
+    /// Those chunks: ranges of the block.
+    pub(super) damaged: Vec<Range<u64>>,
 }
 
 /// What a job found.
@@ -134,9 +136,29 @@ impl<B: Buffer> Job<B> {
             .zip(&self.inputs)
             .filter_map(|(result, input)| {
                 let error = result.err()?;
-                Some(Corrupt { source: input.source, offset: input.offset, error })
+                let damaged = self.damaged(input);
+                Some(Corrupt { source: input.source, offset: input.offset, error, damaged })
             })
             .collect()
+    }
+
+    /// The chunks of an input that do not have their checksums.
+    fn damaged(&self, input: &SourceRead<B>) -> Vec<Range<u64>> {
+        let chunks = input.data().chunks(self.division.chunk);
+        let sums = input.sums().chunks(self.division.sum_size);
+        let mut damaged: Vec<Range<u64>> = Vec::new();
+        let mut start = input.offset;
+        for (chunk, sum) in chunks.zip(sums) {
+            let end = start + self.division.chunk as u64;
+            if self.checksum.verify(chunk, sum).is_err() {
+                match damaged.last_mut().filter(|last| last.end == start) {
+                    Some(last) => last.end = end,
+                    None => damaged.push(start..end),
+                }
+            }
+            start = end;
+        }
+        damaged
     }
 
     /// Holds all inputs against each other.

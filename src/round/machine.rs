@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::time::Duration;
 
 use super::buffer::{Buffer, Division, Lent};
@@ -166,11 +167,51 @@ impl<B: Buffer> Reconstruction<B> {
         let ranges: Vec<AlignedRange> = ranges.into_iter().collect();
         super::request::check_ranges(&config, &code, &layout, &rows, sources, &ranges)?;
         let goal = Goal::Ranges(Ranges::new(&ranges, &rows));
-        let mut machine = Self::begin(config, code, Box::new(layout), rows, sources, goal);
+        Ok(Self::begin_ranges(config, code, Box::new(layout), rows, sources, goal, now))
+    }
+
+    /// Prepares a read of one range of several units, data or parity, lost or not; of each as far
+    /// as it goes. With [`read_all`](Config::read_all) and [`OnDamage::LeaveOut`] it is what puts
+    /// right a group whose blocks are damaged here and there: it brings every byte of them that the
+    /// chunks that are good give back. Of a code with sub-shards all of the cells come that the range
+    /// touches. The rest is as in [`of_ranges`](Self::of_ranges).
+    ///
+    /// [`OnDamage::LeaveOut`]: super::OnDamage::LeaveOut
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new); [`DuplicateUnit`](crate::Error::DuplicateUnit) for a unit named
+    /// twice, [`Range`](crate::Error::Range) for a range that none of the units has.
+    pub fn of_units(
+        config: Config,
+        code: Arc<dyn ErasureCode>,
+        layout: impl Layout + Send + Sync + 'static,
+        sources: &[usize],
+        units: &[usize],
+        range: Range<u64>,
+        now: Duration,
+    ) -> Result<Self> {
+        config.check()?;
+        let rows = Rows::new(&code, &layout)?;
+        super::request::check_units(&config, &code, &layout, sources, units, &range)?;
+        let goal = Goal::Ranges(Ranges::of_units(units, &range, &rows));
+        Ok(Self::begin_ranges(config, code, Box::new(layout), rows, sources, goal, now))
+    }
+
+    fn begin_ranges(
+        config: Config,
+        code: Arc<dyn ErasureCode>,
+        layout: Box<dyn Layout + Send + Sync>,
+        rows: Rows,
+        sources: &[usize],
+        goal: Goal,
+        now: Duration,
+    ) -> Self {
+        let mut machine = Self::begin(config, code, layout, rows, sources, goal);
         // Its length follows from what the sources say when they are opened.
         machine.push_round(1, 0, now);
         machine.advance(now);
-        Ok(machine)
+        machine
     }
 
     fn begin(

@@ -33,7 +33,7 @@
 //! other those that its cheapest plan reads, given what the round has. The first to complete that
 //! determine what is wanted win; the rest are cancelled. A source that fails, ends early, has other
 //! checksums than most or passes its deadline is closed and never used again; others take its
-//! place. When nothing completes for some time, more is asked for beside the slow ones: see
+//! place. Where [`OnDamage::LeaveOut`] says so, only what is damaged of it is not used. When nothing completes for some time, more is asked for beside the slow ones: see
 //! [`Hedging`].
 //!
 //! # Codes with sub-shards
@@ -132,6 +132,7 @@ mod buffer;
 mod choosing;
 mod computing;
 mod config;
+mod damage;
 mod ending;
 mod event;
 mod failure;
@@ -149,7 +150,7 @@ mod target;
 mod threshold;
 
 pub use buffer::{Buffer, SourceRead};
-pub use config::{Config, Hedging};
+pub use config::{Config, Hedging, OnDamage};
 pub use event::{Action, Event, ReadOutcome, Token};
 pub use failure::{Cause, Failure, Reason};
 pub use goal::Delivery;

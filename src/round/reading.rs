@@ -57,7 +57,7 @@ impl<B: Buffer> Reconstruction<B> {
         self.spare.rounds.push(round);
     }
 
-    fn cancel_reads(&mut self, round: u64) {
+    pub(super) fn cancel_reads(&mut self, round: u64) {
         for source in &mut self.sources {
             let Some(reading) = &mut source.reading else { continue };
             if reading.round == Some(round) {
@@ -125,7 +125,9 @@ impl<B: Buffer> Reconstruction<B> {
         let mut units = core::mem::take(&mut self.spare.units);
         self.list_units_of(index, &mut units);
         let round = &self.rounds[index];
-        let has_won = self.is_enough(&units, &round.span, self.extra(round));
+        let is_awaited =
+            self.config.read_all && round.assigned.iter().any(|ask| !round.has_done(ask.row));
+        let has_won = !is_awaited && self.is_enough(&units, &round.span, self.extra(round));
         self.spare.units = units;
         if !has_won {
             return false;
@@ -163,7 +165,7 @@ impl<B: Buffer> Reconstruction<B> {
                 let expected = self.layout.unit_len(read.unit);
                 let got = read.offset + len as u64;
                 self.bring_home(read.buffer);
-                self.fail_source(index, Reason::Short { got, expected }, now);
+                self.ended_early(index, got, expected, now);
             }
             ReadOutcome::Read(_) => self.completed(read, &reading, now),
             ReadOutcome::Cancelled if is_cancelled => {
@@ -175,29 +177,38 @@ impl<B: Buffer> Reconstruction<B> {
             }
             ReadOutcome::Failed(message) => {
                 self.bring_home(read.buffer);
-                self.fail_source(index, Reason::Read(message), now);
+                let range = read.offset..read.offset + read.len as u64;
+                self.damaged(index, core::iter::once(range), Reason::Read(message), now);
             }
         }
     }
 
     /// Keeps what a read brought, where its round still waits for it.
-    fn completed(&mut self, read: SourceRead<B>, reading: &Reading, now: Duration) {
+    fn completed(&mut self, mut read: SourceRead<B>, reading: &Reading, now: Duration) {
         let source = &mut self.sources[read.source];
-        let is_waited_for = |round: &&mut Round<B>| {
-            Some(round.number) == reading.round && round.is_reading() && !round.has_done(read.row)
-        };
-        let round = self.rounds.iter_mut().find(is_waited_for);
-        let Some(round) = round.filter(|_| !self.is_over && !source.is_failed()) else {
+        let ask = Ask { source: read.source, row: read.row };
+        let is_of =
+            |round: &&mut Round<B>| Some(round.number) == reading.round && round.is_reading();
+        let round = self.rounds.iter_mut().find(is_of);
+        let round = round.filter(|_| !self.is_over && !source.is_failed());
+        let Some(round) = round else {
             self.bring_home(read.buffer);
             return;
         };
+        // The other source of a unit may have been faster.
+        if !round.answered(ask) {
+            self.bring_home(read.buffer);
+            return;
+        }
         let took = now.saturating_sub(reading.started);
         source.read.bytes += read.len as u64;
         source.read.reads += 1;
         self.totals.reading += took;
         self.threshold.completed(took);
-        round.answered(Ask { source: read.source, row: read.row });
         round.quiet_since = Some(now);
+        if let Some(agreed) = self.agreed {
+            read.cut(round.span.len, agreed.division);
+        }
         round.done.push(read);
     }
 
@@ -223,6 +234,11 @@ impl<B: Buffer> Reconstruction<B> {
     /// Gives up a source whose bytes are wrong, and all that was read of it.
     pub(super) fn distrust(&mut self, index: usize, reason: Reason, now: Duration) {
         self.fail_source(index, reason, now);
+        self.give_back_all_of(index);
+    }
+
+    /// Gives back all that was read of a source.
+    pub(super) fn give_back_all_of(&mut self, index: usize) {
         for place in 0..self.rounds.len() {
             let found = |read: &SourceRead<B>| read.source == index;
             while let Some(found) = self.rounds[place].done.iter().position(found) {

@@ -66,6 +66,36 @@ pub(super) fn check_ranges(
     Ok(())
 }
 
+/// Refuses units that cannot be given back, and lists that are wrong in themselves.
+pub(super) fn check_units(
+    config: &Config,
+    code: &Arc<dyn ErasureCode>,
+    layout: &impl Layout,
+    sources: &[usize],
+    wanted: &[usize],
+    range: &Range<u64>,
+) -> Result<()> {
+    let is_live = check_sources(config, code, layout, sources)?;
+    let units = code.total_units();
+    let mut is_wanted = [false; MAX_UNITS];
+    let mut longest = 0;
+    for &unit in wanted {
+        let named =
+            is_wanted.get_mut(unit).filter(|_| unit < units).ok_or(out_of_range(unit, units))?;
+        if core::mem::replace(named, true) {
+            return Err(Error::DuplicateUnit { unit });
+        }
+        longest = longest.max(layout.unit_len(unit));
+    }
+    let Range { start, end } = *range;
+    if start > end || end > longest {
+        return Err(Error::Range { start, end, len: longest });
+    }
+    let is_lost = |unit: &usize| !is_live[*unit] && layout.unit_len(*unit) > start;
+    let lost: Vec<usize> = wanted.iter().copied().filter(is_lost).collect();
+    check_enough(config, code, layout, &is_live, &lost, start)
+}
+
 /// Which units are live.
 fn check_sources(
     config: &Config,

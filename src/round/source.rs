@@ -1,5 +1,7 @@
 //! What is known of each source.
 
+use alloc::vec::Vec;
+use core::ops::Range;
 use core::time::Duration;
 
 use super::{Reason, Token};
@@ -13,6 +15,9 @@ pub(super) struct Source {
     /// The read that it is busy with. There is never a second one, so a source holds at most one
     /// buffer beside those that it has filled.
     pub(super) reading: Option<Reading>,
+    /// Ranges of its block that are not to be used, those that rounds have yet to come to: whole
+    /// chunks.
+    pub(super) damaged: Vec<Range<u64>>,
     pub(super) read: SourceProgress,
 }
 
@@ -43,6 +48,9 @@ pub struct SourceProgress {
     pub reads: u64,
     /// Reads that were cancelled, others having been faster.
     pub cancelled: u64,
+    /// What was first found to be damaged of it, where it was left out and the source used all the
+    /// same ([`OnDamage::LeaveOut`](super::OnDamage::LeaveOut)).
+    pub damage: Option<Reason>,
     /// Why it was given up, if it was.
     pub failure: Option<Reason>,
 }
@@ -50,7 +58,7 @@ pub struct SourceProgress {
 impl Source {
     pub(super) fn new(unit: usize) -> Self {
         let read = SourceProgress::default();
-        Self { unit, state: State::Unopened, reading: None, read }
+        Self { unit, state: State::Unopened, reading: None, damaged: Vec::new(), read }
     }
 
     pub(super) fn is_failed(&self) -> bool {

@@ -73,10 +73,11 @@ impl<B> Round<B> {
         self.assigned.iter().any(|ask| ask.source == source)
     }
 
-    /// What was asked for has come.
-    pub(super) fn answered(&mut self, ask: Ask) {
+    /// What was asked for has come; whether it is still waited for.
+    pub(super) fn answered(&mut self, ask: Ask) -> bool {
         self.assigned.retain(|&other| other != ask);
         self.slow.retain(|&other| other != ask.source);
+        !self.has_done(ask.row)
     }
 
     /// Forgets that a source was chosen.

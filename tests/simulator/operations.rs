@@ -7,8 +7,8 @@ use std::time::Duration;
 use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 use restripe::layout::StripedLayout;
 use restripe::round::{
-    Action, Config, Delivery, Event, Hedging, Job, OutgoingPacket, ReadOutcome, Reconstruction,
-    SourceRead, Token,
+    Action, Config, Delivery, Event, Hedging, Job, OnDamage, OutgoingPacket, ReadOutcome,
+    Reconstruction, SourceRead, Token,
 };
 use restripe::{ErasureCode, Hitchhiker, ReedSolomon};
 
@@ -74,6 +74,10 @@ fn machine(head: u8, len: u64) -> Option<Reconstruction<Buffer>> {
     config.max_unacked_packets = 2;
     config.packet_len = 64;
     config.extra_sources = usize::from(head & 32 > 0);
+    if head & 16 > 0 {
+        config.on_damage = OnDamage::LeaveOut;
+    }
+    config.read_all = head & 8 > 0;
     let sources = [1, 3, 2, 4, 1];
     if head & 64 > 0 {
         let range = len / 3..len;

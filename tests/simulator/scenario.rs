@@ -8,7 +8,7 @@ use std::time::Duration;
 use restripe::checksum::{ChecksumKind, ChunkedChecksum};
 use restripe::gf8::Matrix;
 use restripe::layout::{AlignedRange, ContiguousLayout, Layout, StripedLayout};
-use restripe::round::{Config, Hedging};
+use restripe::round::{Config, Hedging, OnDamage};
 use restripe::{ErasureCode, Hitchhiker, LocallyRepairable, MatrixKind, ReedSolomon};
 
 use crate::oracle::{Random, group, parity_of};
@@ -26,6 +26,8 @@ pub struct Scenario {
     pub sources: Vec<SimSource>,
     /// The range of the group that is read; none where units are rebuilt for targets.
     pub range: Option<Range<u64>>,
+    /// The units that are read instead, and which range of each.
+    pub units: Option<(Vec<usize>, Range<u64>)>,
     /// The units named as targets; none for all that are not live.
     pub targets: Vec<usize>,
     /// How each target behaves, in the order of the machine's targets.
@@ -113,8 +115,8 @@ pub enum AfterCancel {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     Right,
-    /// A byte differs from what its checksum was computed of.
-    Damaged(usize),
+    /// Bytes differ from what their checksums were computed of.
+    Damaged(Vec<usize>),
     /// Bytes differ, and the checksums are those of what is there: (position, error).
     Lying(Vec<(usize, u8)>),
     /// The block ends after so many bytes.
@@ -159,10 +161,15 @@ impl SimSource {
     /// Whether it gives right bytes in time whenever it is asked: such a source must never be
     /// given up.
     pub fn is_healthy(&self) -> bool {
+        self.is_steady() && self.content == Content::Right
+    }
+
+    /// Whether it gives in time what its disk has.
+    fn is_steady(&self) -> bool {
         let is_open = matches!(self.open, Open::After(_));
         let comes_back =
             matches!(self.after_cancel, AfterCancel::Ends(_) | AfterCancel::Completes(_));
-        is_open && comes_back && self.fault.is_none() && self.content == Content::Right
+        is_open && comes_back && self.fault.is_none()
     }
 }
 
@@ -196,6 +203,7 @@ impl Scenario {
             checksum: ChunkedChecksum::new(ChecksumKind::Crc32c, 512).unwrap(),
             sources: live.map(SimSource::good).collect(),
             range: None,
+            units: None,
             targets: lost.to_vec(),
             behaviours: vec![
                 SimTarget { latency: Duration::from_millis(1), fault: None };
@@ -216,8 +224,67 @@ impl Scenario {
         }
     }
 
-    /// The ranges of units that the range to be read is.
+    /// Whether damage of a source is to be left out, and is found.
+    pub fn leaves_out_damage(&self) -> bool {
+        self.config.on_damage == OnDamage::LeaveOut && self.config.verify_sources
+    }
+
+    /// Whether a source must never be given up.
+    pub fn must_be_kept(&self, source: &SimSource) -> bool {
+        let is_damaged = matches!(source.content, Content::Damaged(_) | Content::Cut(_));
+        source.is_healthy() || (source.is_steady() && is_damaged && self.leaves_out_damage())
+    }
+
+    /// Whether a source gives right bytes of its unit's chunk at some offset.
+    pub fn gives(&self, source: &SimSource, offset: u64) -> bool {
+        let chunk = self.checksum.bytes_per_checksum();
+        let first = offset as usize / chunk * chunk;
+        let end = self.blocks[source.unit].len().min(first + chunk);
+        let is_usable =
+            source.is_steady() && self.leaves_out_damage() && self.code.sub_shards() == 1;
+        match &source.content {
+            Content::Damaged(at) if is_usable => !at.iter().any(|at| (first..end).contains(at)),
+            Content::Cut(len) if is_usable => end <= *len,
+            _ => source.is_healthy(),
+        }
+    }
+
+    /// Offsets of which there is one wherever other sources give right bytes, or other units have any.
+    pub fn places(&self) -> Vec<u64> {
+        let chunk = self.checksum.bytes_per_checksum();
+        let contents = self.sources.iter().flat_map(|source| match &source.content {
+            Content::Damaged(at) => at.clone(),
+            Content::Cut(len) => vec![*len],
+            _ => Vec::new(),
+        });
+        let mut places: Vec<usize> = contents.collect();
+        places.extend(self.blocks.iter().map(Vec::len));
+        places.push(0);
+        let of_chunk = |at: usize| [at / chunk * chunk, at / chunk * chunk + chunk];
+        let mut places: Vec<u64> =
+            places.into_iter().flat_map(of_chunk).map(|place| place as u64).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// The ranges of units that are to be read.
     pub fn ranges(&self) -> Vec<AlignedRange> {
+        if let Some((units, range)) = &self.units {
+            // Where cells are divided, all of them come.
+            let cell =
+                if self.code.sub_shards() == 1 { 1 } else { self.layout.cell_len().unwrap_or(1) };
+            let (start, end) = match range.is_empty() {
+                true => (range.start, range.start),
+                false => (range.start - range.start % cell, range.end.next_multiple_of(cell)),
+            };
+            let of_unit = |&unit: &usize| AlignedRange {
+                unit_range: start..end.min(self.layout.unit_len(unit)),
+                units: unit..unit + 1,
+            };
+            let ranges = units.iter().map(of_unit);
+            return ranges.filter(|range| !range.unit_range.is_empty()).collect();
+        }
         let Some(range) = &self.range else { return Vec::new() };
         match &self.layout {
             AnyLayout::Striped(layout) => layout.aligned_ranges(range.clone()).unwrap().collect(),
@@ -225,9 +292,14 @@ impl Scenario {
         }
     }
 
+    /// Whether ranges are read, and nothing is rebuilt for targets.
+    pub fn reads_ranges(&self) -> bool {
+        self.range.is_some() || self.units.is_some()
+    }
+
     /// The targets in the machine's order.
     pub fn target_units(&self) -> Vec<usize> {
-        if self.range.is_some() {
+        if self.reads_ranges() {
             return Vec::new();
         }
         if !self.targets.is_empty() {
@@ -281,6 +353,12 @@ impl Scenario {
             let ends = [random.number(), random.number()].map(|end| end % (group_len + 1));
             scenario.range = Some(ends[0].min(ends[1])..ends[0].max(ends[1]));
         }
+        if random.below(3) == 0 {
+            scenario.config.on_damage = OnDamage::LeaveOut;
+            if random.below(2) == 0 {
+                scenario.read_units(&mut random);
+            }
+        }
         random.shuffle(&mut scenario.sources);
         for _ in 0..random.below(3) {
             let twin = random.below(scenario.sources.len());
@@ -290,12 +368,15 @@ impl Scenario {
         }
         // Some groups have no trouble at all, some little, some more than can be borne.
         let trouble = random.below(4);
+        let is_damaged_everywhere = scenario.leaves_out_damage() && random.below(2) == 0;
         for place in 0..scenario.sources.len() {
             let len = scenario.blocks[scenario.sources[place].unit].len();
             let source = &mut scenario.sources[place];
             random_timing(&mut random, source);
             if random.below(12) < trouble {
                 random_trouble(&mut random, source, len);
+            } else if is_damaged_everywhere && len > 0 {
+                source.content = damage(&mut random, len);
             }
         }
         if scenario.config.extra_sources > 0 && random.below(2) == 0 {
@@ -322,6 +403,25 @@ impl Scenario {
             scenario.cancel_at = Some(Duration::from_micros(random.number() % 200_000));
         }
         scenario
+    }
+}
+
+impl Scenario {
+    /// Makes it a read of some units, as what looks for damage everywhere asks for it, or not.
+    fn read_units(&mut self, random: &mut Random) {
+        let units = self.code.total_units();
+        let count = 1 + random.below(units);
+        let units = match random.below(2) {
+            0 => (0..units).collect(),
+            _ => random.choose(0..units, count),
+        };
+        let longest = units.iter().map(|&unit: &usize| self.layout.unit_len(unit)).max();
+        let longest = longest.unwrap_or(0);
+        let ends = [random.number(), random.number()].map(|end| end % (longest + 1));
+        let ends = if random.below(2) == 0 { [0, longest] } else { ends };
+        self.units = Some((units, ends[0].min(ends[1])..ends[0].max(ends[1])));
+        self.range = None;
+        self.config.read_all = self.config.extra_sources == 0 && random.below(2) == 0;
     }
 }
 
@@ -466,11 +566,18 @@ fn random_trouble(random: &mut Random, source: &mut SimSource, len: usize) {
         4 => source.fault = Some((from, ReadFault::Short)),
         5 => source.after_cancel = AfterCancel::Ignores,
         6 => source.after_cancel = AfterCancel::Fails(soon),
-        7 if len > 0 => source.content = Content::Damaged(random.below(len)),
+        7 if len > 0 => source.content = damage(random, len),
         8 if len > 0 => source.content = Content::Cut(random.below(len)),
         9 => source.content = lies(random, len),
         _ => source.content = Content::OtherChecksums,
     }
+}
+
+fn damage(random: &mut Random, len: usize) -> Content {
+    let mut at: Vec<usize> = (0..1 + random.below(4)).map(|_| random.below(len)).collect();
+    at.sort_unstable();
+    at.dedup();
+    Content::Damaged(at)
 }
 
 fn lies(random: &mut Random, len: usize) -> Content {
@@ -495,6 +602,7 @@ impl fmt::Debug for Scenario {
             .field("config", &self.config)
             .field("sources", &self.sources)
             .field("range", &self.range)
+            .field("units", &self.units)
             .field("targets", &self.targets)
             .field("behaviours", &self.behaviours)
             .field("cancel_at", &self.cancel_at)

@@ -1,9 +1,10 @@
 //! What must hold of every reconstruction, whatever went wrong around it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::time::Duration;
 
-use restripe::layout::Layout;
+use restripe::layout::{AlignedRange, Layout};
 use restripe::round::{Action, Cause, Delivery, Failure, Progress};
 
 use super::scenario::{Content, Scenario};
@@ -105,8 +106,13 @@ pub fn check(scenario: &Scenario, report: &Report) {
                 .find(|(other, _)| *other == place)
                 .map(|(_, why)| why.clone()),
         };
-        if source.is_healthy() && is_sound && !has_other_checksums(scenario) {
-            assert_eq!(failed, None, "source {place} is healthy");
+        let is_given_up = match outcome {
+            Ok(_) => failed.is_some(),
+            // That of which something is left out is told, too.
+            Err(_) => failed.is_some() && source.content == Content::Right,
+        };
+        if scenario.must_be_kept(source) && is_sound && !has_other_checksums(scenario) {
+            assert!(!is_given_up, "source {place} is of use: {failed:?}");
         }
     }
     match outcome {
@@ -163,7 +169,7 @@ fn has_other_checksums(scenario: &Scenario) -> bool {
 /// not divided.
 fn check_delivered(scenario: &Scenario, report: &Report, is_whole: bool, is_sound: bool) {
     let ranges = scenario.ranges();
-    let mut missing: Vec<Vec<std::ops::Range<u64>>> = vec![Vec::new(); scenario.code.data_units()];
+    let mut missing: Vec<Vec<Range<u64>>> = vec![Vec::new(); scenario.code.total_units()];
     for range in ranges {
         for unit in range.units {
             missing[unit].push(range.unit_range.clone());
@@ -172,7 +178,7 @@ fn check_delivered(scenario: &Scenario, report: &Report, is_whole: bool, is_soun
     for (unit, offset, bytes, _) in &report.delivered {
         let (start, end) = (*offset, offset + bytes.len() as u64);
         let missing = &mut missing[*unit];
-        let is_in = |range: &std::ops::Range<u64>| range.start <= start && end <= range.end;
+        let is_in = |range: &Range<u64>| range.start <= start && end <= range.end;
         let place = missing.iter().position(is_in).expect("bytes that nobody asked for");
         let range = missing.remove(place);
         if scenario.code.sub_shards() == 1 {
@@ -191,21 +197,30 @@ fn check_delivered(scenario: &Scenario, report: &Report, is_whole: bool, is_soun
 
 fn healthy_ones_suffice(scenario: &Scenario) -> bool {
     let (code, layout) = (&scenario.code, &scenario.layout);
-    if scenario.range.is_some() {
+    if scenario.reads_ranges() {
         return healthy_ones_suffice_for_ranges(scenario);
     }
-    let is_healthy = |unit: usize| {
-        scenario.sources.iter().any(|source| source.unit == unit && source.is_healthy())
-    };
-    let wanted: Vec<usize> =
-        scenario.target_units().into_iter().filter(|&unit| layout.unit_len(unit) > 0).collect();
-    let available: Vec<usize> = (0..code.total_units())
-        .filter(|&unit| !wanted.contains(&unit))
-        .filter(|&unit| layout.known_zero(unit, 0) || is_healthy(unit))
-        .collect();
     let extra = scenario.config.extra_sources;
-    let enough = extra == 0 || available.len() >= code.data_units() + extra;
-    enough && checksums_are_told(scenario) && code.plan(&available, &wanted).is_ok()
+    let wanted = |place: u64| -> Vec<usize> {
+        let units = scenario.target_units().into_iter();
+        units.filter(|&unit| layout.unit_len(unit) > place).collect()
+    };
+    let suffices = |place: u64| {
+        let wanted = wanted(place);
+        let available: Vec<usize> = (0..code.total_units())
+            .filter(|unit| !wanted.contains(unit))
+            .filter(|&unit| layout.known_zero(unit, place) || is_given(scenario, unit, place))
+            .collect();
+        let enough = extra == 0 || available.len() >= code.data_units() + extra;
+        enough && code.plan(&available, &wanted).is_ok()
+    };
+    let mut places = scenario.places().into_iter();
+    checksums_are_told(scenario) && places.all(|place| wanted(place).is_empty() || suffices(place))
+}
+
+/// Whether some source gives right bytes of a unit's chunk at some offset.
+fn is_given(scenario: &Scenario, unit: usize, place: u64) -> bool {
+    scenario.sources.iter().any(|source| source.unit == unit && scenario.gives(source, place))
 }
 
 /// Whether a healthy source has any bytes: those of a target may all be known zeros, but which
@@ -218,19 +233,23 @@ fn checksums_are_told(scenario: &Scenario) -> bool {
 fn healthy_ones_suffice_for_ranges(scenario: &Scenario) -> bool {
     let (code, layout) = (&scenario.code, &scenario.layout);
     let extra = scenario.config.extra_sources;
-    let is_healthy = |unit: usize| {
-        scenario.sources.iter().any(|source| source.unit == unit && source.is_healthy())
-    };
-    scenario.ranges().iter().all(|range| {
-        let start = range.unit_range.start;
+    let chunk = scenario.checksum.bytes_per_checksum() as u64;
+    let suffices = |range: &AlignedRange, start: u64| {
         // Of a code with sub-shards the rest of the cell may depend on its beginning.
         let cell = if code.sub_shards() == 1 { 1 } else { layout.cell_len().unwrap_or(1) };
         let is_zero = |unit: usize| layout.known_zero(unit, start - start % cell);
-        let available: Vec<usize> =
-            (0..code.total_units()).filter(|&unit| is_zero(unit) || is_healthy(unit)).collect();
+        let available: Vec<usize> = (0..code.total_units())
+            .filter(|&unit| is_zero(unit) || is_given(scenario, unit, start))
+            .collect();
         let lost: Vec<usize> =
             range.units.clone().filter(|unit| !available.contains(unit)).collect();
         let enough = extra == 0 || available.len() >= code.data_units() + extra;
         enough && code.plan(&available, &lost).is_ok()
+    };
+    scenario.ranges().iter().all(|range| {
+        let Range { start, end } = range.unit_range;
+        let is_in = |place: &u64| (start - start % chunk..end).contains(place);
+        let places = scenario.places().into_iter().filter(is_in).map(|place| place.max(start));
+        std::iter::once(start).chain(places).all(|place| suffices(range, place))
     })
 }

@@ -129,7 +129,9 @@ impl<'a> World<'a> {
         let units: Vec<usize> = scenario.sources.iter().map(|source| source.unit).collect();
         let (config, code) = (scenario.config.clone(), Arc::clone(&scenario.code));
         let (layout, now) = (scenario.layout.clone(), Duration::ZERO);
-        let machine = if scenario.range.is_some() {
+        let machine = if let Some((wanted, range)) = &scenario.units {
+            Reconstruction::of_units(config, code, layout, &units, wanted, range.clone(), now)
+        } else if scenario.range.is_some() {
             Reconstruction::of_ranges(config, code, layout, &units, scenario.ranges(), now)
         } else {
             Reconstruction::new(config, code, layout, &units, &scenario.targets, now)
@@ -521,8 +523,8 @@ fn disk(scenario: &Scenario, source: &SimSource) -> Disk {
     }
     let mut sums = vec![0; checksum.sums_len(data.len() as u64).unwrap() as usize];
     checksum.compute(&data, &mut sums).unwrap();
-    if let Content::Damaged(at) = source.content {
-        data[at] ^= 0x10;
+    if let Content::Damaged(at) = &source.content {
+        at.iter().for_each(|&at| data[at] ^= 0x10);
     }
     Disk { checksum, data, sums, reads: 0, is_closed: false, is_reading: false, is_open: false }
 }
