@@ -72,6 +72,12 @@ impl SumKind {
         }
     }
 
+    /// What computes them.
+    #[must_use]
+    pub fn checksum(&self) -> ChunkedChecksum {
+        self.0
+    }
+
     /// Bytes under one sum.
     #[must_use]
     pub fn bytes_per_checksum(&self) -> usize {

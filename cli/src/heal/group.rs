@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use restripe::ErasureCode;
+use restripe::layout::StripedLayout;
 use sha2::{Digest, Sha256};
 
 use crate::failure::Result;
@@ -31,6 +32,7 @@ pub struct Group {
     code: Arc<dyn ErasureCode>,
     row_code: Arc<dyn ErasureCode>,
     rows: Rows,
+    layout: StripedLayout,
     kind: SumKind,
     units: Vec<Unit>,
     longest: u64,
@@ -88,7 +90,8 @@ impl Group {
         let longest = geometry.unit_len(index, geometry.data_units());
         let row_code = code.over_sub_shards().unwrap_or_else(|| code.clone());
         let (rows, path) = (geometry.rows(), folder.path().to_owned());
-        Ok(Self { index, code, row_code, rows, kind, units, longest, path })
+        let layout = geometry.group(index);
+        Ok(Self { index, code, row_code, rows, layout, kind, units, longest, path })
     }
 
     /// Its number in the file.
@@ -119,6 +122,12 @@ impl Group {
     #[must_use]
     pub fn rows(&self) -> Rows {
         self.rows
+    }
+
+    /// How its bytes lie in its units.
+    #[must_use]
+    pub fn layout(&self) -> StripedLayout {
+        self.layout
     }
 
     /// The kind of sums that its `.meta` files should have.
@@ -303,6 +312,34 @@ impl Unit {
     /// What is wrong with its files; read errors are known only after reading.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().chain(self.read_error.get())
+    }
+
+    /// Whether the block is there as long as it should be, with sums that nothing speaks against: so
+    /// that every chunk of it is right that has its sum.
+    #[must_use]
+    pub fn is_proven_by_sums(&self) -> bool {
+        let is_trusted = |sums: &Sums| sums.trusted && sums.or_kind.is_none();
+        self.data.is_some()
+            && self.data_len >= self.len
+            && self.sums.as_ref().is_some_and(is_trusted)
+    }
+
+    /// Reads bytes of the block from a chunk on, and the sums that are stored for them; says whether
+    /// all of both is there.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn read_with_sums(
+        &self,
+        offset: u64,
+        data: &mut [u8],
+        sums: &mut [u8],
+    ) -> io::Result<bool> {
+        let (Some(file), Some(stored)) = (&self.data, &self.sums) else { return Ok(false) };
+        let is_whole = read_at(file, data, offset)? == data.len();
+        let got = read_at(&stored.file, sums, stored.kind.meta_len(offset))?;
+        Ok(is_whole && got == sums.len())
     }
 
     fn read(&self, tile: &mut Tile<'_>, index: usize, columns: Range<usize>) {

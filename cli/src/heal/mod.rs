@@ -6,7 +6,9 @@
 //! somewhere. Where a code divides cells into parts, the chunks at the same offset of each part
 //! are one column: see [`rows`].
 //!
-//! A [`Group`](group::Group) reads chunks and says what it [found](marks::Found); the
+//! Whatever is good by sums that nothing speaks against gives back the rest in the engine's
+//! [`rounds`]. What they stop at is taken to a step of its own, which knows how to doubt: a
+//! [`Group`](group::Group) reads chunks and says what it [found](marks::Found); the
 //! [`Healer`](healer::Healer) decides per run of alike columns what to compute from what, lets
 //! the engine compute it and says what [became](marks::Fate) of each chunk. Nothing here writes
 //! a file.
@@ -17,6 +19,7 @@ pub mod healer;
 pub mod marks;
 pub mod pass;
 pub mod reach;
+pub mod rounds;
 pub mod rows;
 pub mod tally;
 pub mod tile;

@@ -8,6 +8,7 @@ use crate::geometry::Geometry;
 use crate::heal::group::Group;
 use crate::heal::healer::{Healer, Options};
 use crate::heal::marks::Marks;
+use crate::heal::rounds::{Reached, Rounds, Terms};
 use crate::heal::tile::Tile;
 use crate::pipeline::{Trouble, tile_len};
 use crate::progress::Progress;
@@ -25,6 +26,8 @@ pub struct PassBudget {
     pub workers: usize,
     /// Bytes of each row in a tile.
     pub tile: usize,
+    /// Bytes that the buffers of one thread may take.
+    pub memory: usize,
 }
 
 impl PassBudget {
@@ -35,7 +38,7 @@ impl PassBudget {
     /// [`Failure::Asked`] when not even one chunk of every unit fits.
     pub fn new(geometry: &Geometry, kind: SumKind, memory: u64, threads: usize) -> Result<Self> {
         let rows = geometry.rows().count();
-        let mut budget = Self { workers: threads + 1, tile: tile_len(rows, kind) };
+        let mut budget = Self { workers: threads + 1, tile: tile_len(rows, kind), memory: 0 };
         // Buffers for all rows, as much again to compare with, and the sums.
         let need = |budget: &Self| (budget.workers * rows * budget.tile) as u64 * 17 / 8;
         while need(&budget) > memory {
@@ -54,6 +57,7 @@ impl PassBudget {
                 ));
             }
         }
+        budget.memory = usize::try_from(memory / budget.workers as u64).unwrap_or(usize::MAX);
         Ok(budget)
     }
 }
@@ -74,7 +78,9 @@ pub fn run(
     let rows = group.rows();
     // Of the rows, from here on.
     let longest = rows.row_len(group.longest());
-    let window = WINDOW.next_multiple_of(budget.tile as u64);
+    // Cells that have several rows are gone through whole.
+    let grain = if rows.of_unit(0).len() > 1 { rows.part() } else { budget.tile as u64 };
+    let window = WINDOW.next_multiple_of(grain);
     let windows = longest.div_ceil(window);
     let next = AtomicU64::new(0);
     let trouble = Trouble::default();
@@ -85,6 +91,18 @@ pub fn run(
         let mut buffers = vec![vec![0; tile]; rows.count()];
         let mut marks = Marks::default();
         let mut healer = Healer::new(group, options);
+        let terms =
+            Terms { read_all: true, compare: options.compare, round: tile, memory: budget.memory };
+        // Where nothing is to be computed, there is nothing for rounds to do; and they take right
+        // sums for a proof.
+        let mut rounds =
+            (options.rebuild_absent && !options.deep).then(|| Rounds::new(group, terms));
+        let all: Vec<usize> = (0..units).filter(|&unit| !group.units()[unit].is_empty()).collect();
+        let mut see = |tile: &Tile<'_>| {
+            visit(tile)?;
+            progress.add(tile.lens.iter().sum::<usize>() as u64);
+            Ok(())
+        };
         loop {
             let start = next.fetch_add(1, Ordering::Relaxed) * window;
             if start >= longest || trouble.stopped() {
@@ -98,16 +116,36 @@ pub fn run(
             let end = (start + window).min(longest);
             let mut at = start;
             while at < end {
-                let piece_end = rows.piece_end(at, tile as u64).min(end);
-                let (start, len) = (rows.start(at), (piece_end - at) as usize);
-                let done =
-                    visit_tile(group, &mut healer, &mut buffers, &mut marks, start, len, visit);
-                if trouble.note(done).is_none() {
-                    return;
+                let mut by_healer = end;
+                if let Some(rounds) = &mut rounds {
+                    let range = rows.start(at)..rows.start(end).min(group.longest());
+                    let reached = rounds.run(&all, range, &mut marks, &mut see);
+                    match trouble.note(reached) {
+                        None => return,
+                        Some(Reached::End) => break,
+                        Some(Reached::Stopped(offset)) => {
+                            at = rows.at(offset);
+                            by_healer = rows.tile_end(at, tile as u64).min(end);
+                        }
+                    }
                 }
-                let lens = group.lens_within(start, len);
-                progress.add(lens.iter().sum::<usize>() as u64);
-                at = piece_end;
+                while at < by_healer {
+                    let piece_end = rows.piece_end(at, tile as u64).min(by_healer);
+                    let (start, len) = (rows.start(at), (piece_end - at) as usize);
+                    let done = visit_tile(
+                        group,
+                        &mut healer,
+                        &mut buffers,
+                        &mut marks,
+                        start,
+                        len,
+                        &mut see,
+                    );
+                    if trouble.note(done).is_none() {
+                        return;
+                    }
+                    at = piece_end;
+                }
             }
         }
     };
@@ -127,7 +165,7 @@ fn visit_tile(
     marks: &mut Marks,
     start: u64,
     len: usize,
-    visit: &(dyn Fn(&Tile<'_>) -> Result<()> + Sync),
+    visit: &mut dyn FnMut(&Tile<'_>) -> Result<()>,
 ) -> Result<()> {
     let lens = group.lens_within(start, len);
     let bytes = buffers.iter_mut().map(|buffer| &mut buffer[..len]).collect();

@@ -35,6 +35,17 @@ impl Rows {
         row / self.subs
     }
 
+    /// The row that a byte of a block is in, and where the byte of the block's first row lies that
+    /// goes with it.
+    #[must_use]
+    pub fn of_byte(&self, unit: usize, offset: u64) -> (usize, u64) {
+        if self.subs == 1 {
+            return (unit, offset);
+        }
+        let place = offset % self.cell / self.part();
+        (unit * self.subs + place as usize, offset - place * self.part())
+    }
+
     /// The rows of a block.
     #[must_use]
     pub fn of_unit(&self, unit: usize) -> Range<usize> {
@@ -65,6 +76,18 @@ impl Rows {
         if self.subs == 1 { at } else { at / self.part() * self.cell + at % self.part() }
     }
 
+    /// Where the bytes of a block's first row lie that follow on `len` bytes from `start` on.
+    #[must_use]
+    pub fn behind(&self, start: u64, len: u64) -> u64 {
+        self.start(self.at(start) + len)
+    }
+
+    /// The byte of the rows that lies at some offset of a block's first row.
+    #[must_use]
+    pub fn at(&self, start: u64) -> u64 {
+        if self.subs == 1 { start } else { start / self.cell * self.part() + start % self.cell }
+    }
+
     /// Bytes of the rows within which all of a range of the blocks lies: begin and end.
     #[must_use]
     pub fn around(&self, range: Range<u64>) -> (u64, u64) {
@@ -78,6 +101,13 @@ impl Rows {
     #[must_use]
     pub fn piece_end(&self, at: u64, len: u64) -> u64 {
         if self.subs == 1 { at + len } else { at + len.min(self.part() - at % self.part()) }
+    }
+
+    /// The end of the tile of at most `len` bytes that begins at byte `at` of the rows, where cells
+    /// are divided that of the part.
+    #[must_use]
+    pub fn tile_end(&self, at: u64, len: u64) -> u64 {
+        if self.subs == 1 { at + len } else { at - at % self.part() + self.part() }
     }
 
     /// The parts of a block's buffer that its rows have in a tile: `from` bytes from its beginning
@@ -112,6 +142,7 @@ mod tests {
             (5000, 5001, 5000)
         );
         assert_eq!((rows.around(7..5000), rows.piece_end(5000, 70)), ((7, 5000), 5070));
+        assert_eq!(rows.of_byte(3, 5000), (3, 5000));
         let mut block = vec![7; 3000];
         assert!(rows.split(&mut block, 100, 2000).eq([&mut [7; 2000][..]]));
     }
@@ -129,6 +160,7 @@ mod tests {
                     let (begin, end) = rows.around(offset..offset + 1);
                     assert!((begin..end).contains(&(at + byte)));
                     assert_eq!(offset % 10 / 5, row as u64 % 2);
+                    assert_eq!(rows.of_byte(1, offset), (row, rows.start(at) + byte));
                     seen[offset as usize] += 1;
                 }
             }
