@@ -8,7 +8,7 @@ use crate::geometry::Geometry;
 use crate::heal::group::Group;
 use crate::heal::healer::{Healer, Options};
 use crate::heal::marks::Marks;
-use crate::heal::rounds::{Reached, Rounds, Terms};
+use crate::heal::rounds::{Memory, Reached, Rounds, Terms};
 use crate::heal::tile::Tile;
 use crate::pipeline::{Trouble, tile_len};
 use crate::progress::Progress;
@@ -91,12 +91,13 @@ pub fn run(
         let mut buffers = vec![vec![0; tile]; rows.count()];
         let mut marks = Marks::default();
         let mut healer = Healer::new(group, options);
+        let mut memory = Memory::default();
         let terms =
             Terms { read_all: true, compare: options.compare, round: tile, memory: budget.memory };
         // Where nothing is to be computed, there is nothing for rounds to do; and they take right
         // sums for a proof.
-        let mut rounds =
-            (options.rebuild_absent && !options.deep).then(|| Rounds::new(group, terms));
+        let mut rounds = (options.rebuild_absent && !options.deep)
+            .then(|| Rounds::new(group, terms, &mut memory));
         let all: Vec<usize> = (0..units).filter(|&unit| !group.units()[unit].is_empty()).collect();
         let mut see = |tile: &Tile<'_>| {
             visit(tile)?;

@@ -48,6 +48,12 @@ pub struct Rounds<'a> {
     terms: Terms,
     checksum: ChunkedChecksum,
     sources: Vec<usize>,
+    memory: &'a mut Memory,
+}
+
+/// Buffers that are used again, in whatever group.
+#[derive(Debug, Default)]
+pub struct Memory {
     buffers: Vec<Vec<u8>>,
     /// What is in the block where something is rebuilt.
     there: Vec<u8>,
@@ -74,20 +80,20 @@ struct Run {
 impl<'a> Rounds<'a> {
     /// Rounds over a group.
     #[must_use]
-    pub fn new(group: &'a Group, terms: Terms) -> Self {
+    pub fn new(group: &'a Group, terms: Terms, memory: &'a mut Memory) -> Self {
         let is_source = |&unit: &usize| {
             let unit = &group.units()[unit];
             !unit.is_empty() && unit.is_proven_by_sums()
         };
         let sources = (0..group.units().len()).filter(is_source).collect();
         let checksum = group.sum_kind().checksum();
-        Self { group, terms, checksum, sources, buffers: Vec::new(), there: Vec::new() }
+        Self { group, terms, checksum, sources, memory }
     }
 
-    /// Whether blocks can be read as they are in a range, as far as their files tell.
+    /// Whether blocks can be read as they are, as far as their files tell.
     #[must_use]
-    pub fn has_all(&self, mut units: impl Iterator<Item = usize>) -> bool {
-        units.all(|unit| self.sources.contains(&unit))
+    pub fn has_all(&self, units: &[usize]) -> bool {
+        units.iter().all(|unit| self.sources.contains(unit))
     }
 
     /// Hands out a range of some units (whole cells, where cells are divided; from a chunk on), a
@@ -166,7 +172,7 @@ impl<'a> Rounds<'a> {
             }
             Action::Lend { buffers, len } => {
                 for _ in 0..buffers {
-                    let mut buffer = self.buffers.pop().unwrap_or_default();
+                    let mut buffer = self.memory.buffers.pop().unwrap_or_else(|| vec![0; len]);
                     buffer.resize(len, 0);
                     run.machine.handle(Event::Lent(buffer), NOW);
                 }
@@ -260,12 +266,13 @@ impl<'a> Rounds<'a> {
             return;
         }
         // What the block has, and what is to be said of that.
-        self.there.resize(tile.len.max(self.there.len()), 0);
+        let there_len = tile.len.max(self.memory.there.len());
+        self.memory.there.resize(there_len, 0);
         let right = std::mem::take(&mut tile.bytes[row]);
         let found = {
             let mut marks = Marks::default();
             let mut bytes: Vec<&mut [u8]> = (0..tile.rows.count()).map(|_| &mut [][..]).collect();
-            bytes[row] = &mut self.there[..tile.len];
+            bytes[row] = &mut self.memory.there[..tile.len];
             let Tile { rows, start, len, chunk, lens, .. } = *tile;
             let mut there = Tile { rows, start, len, chunk, lens, bytes, marks: &mut marks };
             there.begin();
@@ -276,7 +283,7 @@ impl<'a> Rounds<'a> {
         for (column, found) in columns.zip(found) {
             tile.marks.found_mut(row)[column] = found;
             let span = tile.unit_span(row, &(column..column + 1));
-            if found != Found::Absent && self.there[span.clone()] == tile.bytes[row][span] {
+            if found != Found::Absent && self.memory.there[span.clone()] == tile.bytes[row][span] {
                 tile.marks.set_fate(row, column..column + 1, Fate::Kept(Trust::Proven));
             }
         }
@@ -303,7 +310,7 @@ impl<'a> Rounds<'a> {
             let outcome = ReadOutcome::Cancelled;
             run.machine.handle(Event::Read { read, outcome }, NOW);
         }
-        self.buffers.extend(run.machine.take_buffers());
+        self.memory.buffers.extend(run.machine.take_buffers());
     }
 }
 

@@ -103,6 +103,13 @@ impl Rows {
         if self.subs == 1 { at + len } else { at + len.min(self.part() - at % self.part()) }
     }
 
+    /// The byte of the rows at which the cell begins that has byte `at` of them, where cells are
+    /// divided; else that byte.
+    #[must_use]
+    pub fn cell_start(&self, at: u64) -> u64 {
+        if self.subs == 1 { at } else { at - at % self.part() }
+    }
+
     /// The end of the tile of at most `len` bytes that begins at byte `at` of the rows, where cells
     /// are divided that of the part.
     #[must_use]

@@ -17,6 +17,8 @@ use crate::folder::manifest::Sha256Digest;
 use crate::heal::group::Group;
 use crate::heal::healer::{Healer, Options};
 use crate::heal::marks::{Fate, Found, Marks, Trust};
+use crate::heal::rounds::{Memory, Reached, Rounds, Terms};
+use crate::heal::rows::Rows;
 use crate::heal::tile::Tile;
 use crate::progress::Progress;
 use crate::ranges::Ranges;
@@ -104,7 +106,7 @@ impl Window {
 /// the target; [`Failure::Engine`].
 pub fn run(input: Input<'_>) -> Result<Decoded> {
     let Input { folder, range, target, target_path, hash, budget, progress } = input;
-    let Budget { buffers, workers, stripes } = budget;
+    let Budget { buffers, workers, stripes, rounds } = budget;
     let geometry = folder.geometry();
     let unit_len = (stripes * geometry.cell_size()) as usize;
     let (free_in, free) = bounded::<Buffers>(buffers);
@@ -114,7 +116,8 @@ pub fn run(input: Input<'_>) -> Result<Decoded> {
         let _ = free_in.send(vec![vec![0; unit_len]; geometry.data_units()]);
     }
     let trouble = Trouble::default();
-    let decoder = Decoder { folder, trouble: &trouble, progress, healed: Mutex::default() };
+    let healed = Mutex::default();
+    let decoder = Decoder { folder, trouble: &trouble, progress, rounds, healed };
     let sha256 = std::thread::scope(|scope| {
         let consumers = deliver::Consumers {
             folder,
@@ -151,6 +154,8 @@ struct Decoder<'a> {
     folder: &'a Folder,
     trouble: &'a Trouble,
     progress: &'a Progress,
+    /// Bytes that the rounds of one thread may take.
+    rounds: u64,
     healed: Mutex<BTreeMap<(u64, usize), Healed>>,
 }
 
@@ -204,11 +209,10 @@ impl Decoder<'_> {
     }
 
     fn work(&self, work: &Receiver<Window>, outputs: &[Sender<Arc<Window>>]) {
-        let mut scratch = Vec::new();
-        let mut marks = Marks::default();
+        let mut scratch = Scratch::default();
         for mut window in work {
             if !self.trouble.stopped() {
-                self.trouble.note(self.decode(&mut window, &mut scratch, &mut marks));
+                self.trouble.note(self.decode(&mut window, &mut scratch));
                 self.progress.add(window.len() as u64);
             }
             let window = Arc::new(window);
@@ -220,59 +224,64 @@ impl Decoder<'_> {
     }
 
     /// Reads the bytes that are wanted and heals what is wrong with them.
-    fn decode(
-        &self,
-        window: &mut Window,
-        scratch: &mut Vec<Vec<u8>>,
-        marks: &mut Marks,
-    ) -> Result<()> {
+    fn decode(&self, window: &mut Window, scratch: &mut Scratch) -> Result<()> {
         let geometry = self.folder.geometry();
-        let layout = geometry.group(window.group.index());
+        let group = window.group.clone();
         let wanted = (0..geometry.total_units())
-            .map(|unit| layout.unit_range(unit, window.wanted.clone()))
+            .map(|unit| group.layout().unit_range(unit, window.wanted.clone()))
             .collect::<restripe::Result<Vec<Range<u64>>>>()
-            .map_err(Failure::engine(window.group.label()))?;
-        let (first, last) = wanted
-            .iter()
-            .filter(|range| !range.is_empty())
-            .fold((u64::MAX, 0), |(first, last), range| {
-                (first.min(range.start), last.max(range.end))
-            });
+            .map_err(Failure::engine(group.label()))?;
+        let units: Vec<usize> =
+            (0..wanted.len()).filter(|&unit| !wanted[unit].is_empty()).collect();
+        let first = units.iter().map(|&unit| wanted[unit].start).min().unwrap_or(0);
+        let last = units.iter().map(|&unit| wanted[unit].end).max().unwrap_or(0);
         let kind = self.folder.sum_kind();
         let rows = geometry.rows();
         let (chunk, tile) = (kind.bytes_per_checksum(), tile_len(rows.count(), kind));
         let data_rows = geometry.data_units() * rows.of_unit(0).len();
-        scratch.resize_with(rows.count() - data_rows, || vec![0; tile]);
+        scratch.parity.resize_with(rows.count() - data_rows, || vec![0; tile]);
 
-        let group = window.group.clone();
-        let options =
-            Options { rebuild_absent: true, compare: false, check_spare: false, deep: false };
-        let mut healer = Healer::new(&group, options);
         // The longest unit ends where the last chunk does that has a byte that is wanted.
-        let last = last.next_multiple_of(chunk as u64).min(group.longest());
-        let first = first - first % chunk as u64;
-        let (mut at, end) = rows.around(first..last);
-        while at < end {
-            let piece_end = rows.piece_end(at, tile as u64).min(end);
-            let (start, len) = (rows.start(at), (piece_end - at) as usize);
-            at = piece_end;
-            let columns: Vec<Range<usize>> = (0..rows.count())
-                .map(|row| {
-                    let offset = rows.offset(row, start);
-                    columns_of(&wanted[rows.unit(row)], offset..offset + len as u64, chunk)
-                })
-                .collect();
-            if columns.iter().all(Range::is_empty) {
-                continue;
+        let longest = units.iter().map(|&unit| group.units()[unit].len()).max().unwrap_or(0);
+        let last = last.next_multiple_of(chunk as u64).min(longest);
+        let (mut at, end) = rows.around(first - first % chunk as u64..last);
+        let terms =
+            Terms { read_all: false, compare: false, round: tile, memory: self.rounds as usize };
+        let mut rounds = Rounds::new(&group, terms, &mut scratch.memory);
+        let mut part = Part {
+            decoder: self,
+            group: &group,
+            window,
+            wanted: &wanted,
+            chunk,
+            parity: &mut scratch.parity,
+            marks: &mut scratch.marks,
+        };
+        // What is right goes where it belongs without being held in between.
+        if rounds.has_all(&units) {
+            while at < end {
+                let piece_end = rows.piece_end(at, tile as u64).min(end);
+                if !part.read(at, piece_end) {
+                    break;
+                }
+                at = piece_end;
             }
-            let from = (start - window.start) as usize;
-            let lens = group.lens_within(start, len);
-            let data = window.units.iter_mut().flat_map(|unit| rows.split(unit, from, len));
-            let bytes = data.chain(scratch.iter_mut().map(|row| &mut row[..len])).collect();
-            let mut tile = Tile { rows, start, len, chunk, lens: &lens, bytes, marks };
-            healer.read_enough(&mut tile, &columns)?;
-            healer.heal(&mut tile, &columns)?;
-            self.note_fates(&group, &tile, &columns)?;
+        }
+        let mut marks = Marks::default();
+        while at < end {
+            let range = rows.start(rows.cell_start(at))..rows.start(end).min(longest);
+            match rounds.run(&units, range, &mut marks, &mut |tile| part.take(tile))? {
+                Reached::End => break,
+                Reached::Stopped(offset) => {
+                    at = rows.at(offset);
+                    let stop = rows.tile_end(at, tile as u64).min(end);
+                    while at < stop {
+                        let piece_end = rows.piece_end(at, tile as u64).min(stop);
+                        part.heal(at, piece_end)?;
+                        at = piece_end;
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -337,6 +346,98 @@ impl Decoder<'_> {
                     .to_owned(),
             ),
         }
+    }
+}
+
+/// Memory that a thread uses again.
+#[derive(Default)]
+struct Scratch {
+    parity: Vec<Vec<u8>>,
+    marks: Marks,
+    memory: Memory,
+}
+
+/// What is wanted of a window, and where it goes.
+struct Part<'a, 'd> {
+    decoder: &'a Decoder<'d>,
+    group: &'a Group,
+    window: &'a mut Window,
+    /// Of each unit.
+    wanted: &'a [Range<u64>],
+    chunk: usize,
+    parity: &'a mut [Vec<u8>],
+    marks: &'a mut Marks,
+}
+
+impl Part<'_, '_> {
+    /// The chunks that are wanted of each row, of so many bytes from some place on.
+    fn columns(&self, rows: Rows, start: u64, len: usize) -> Vec<Range<usize>> {
+        let of_row = |row| {
+            let offset = rows.offset(row, start);
+            columns_of(&self.wanted[rows.unit(row)], offset..offset + len as u64, self.chunk)
+        };
+        (0..rows.count()).map(of_row).collect()
+    }
+
+    /// Has something done with a tile whose bytes are the window's own; `None` where nothing of it
+    /// is wanted.
+    fn with_tile<T>(
+        &mut self,
+        at: u64,
+        end: u64,
+        work: impl FnOnce(&Decoder<'_>, &mut Tile<'_>, &[Range<usize>]) -> T,
+    ) -> Option<T> {
+        let rows = self.group.rows();
+        let (start, len) = (rows.start(at), (end - at) as usize);
+        let columns = self.columns(rows, start, len);
+        if columns.iter().all(Range::is_empty) {
+            return None;
+        }
+        let from = (start - self.window.start) as usize;
+        let lens = self.group.lens_within(start, len);
+        let data = self.window.units.iter_mut().flat_map(|unit| rows.split(unit, from, len));
+        let bytes = data.chain(self.parity.iter_mut().map(|row| &mut row[..len])).collect();
+        let (chunk, marks) = (self.chunk, &mut *self.marks);
+        let mut tile = Tile { rows, start, len, chunk, lens: &lens, bytes, marks };
+        Some(work(self.decoder, &mut tile, &columns))
+    }
+
+    /// Reads what is wanted; says whether all of it is right.
+    fn read(&mut self, at: u64, end: u64) -> bool {
+        let group = self.group;
+        let read = |_: &Decoder<'_>, tile: &mut Tile<'_>, columns: &[Range<usize>]| {
+            tile.begin();
+            for (row, columns) in columns.iter().enumerate() {
+                group.read(tile, row, columns.clone());
+            }
+            tile.marks.good_where(columns)
+        };
+        self.with_tile(at, end, read).unwrap_or(true)
+    }
+
+    /// Takes what rounds brought.
+    fn take(&mut self, tile: &Tile<'_>) -> Result<()> {
+        for row in (0..tile.rows.count()).filter(|&row| tile.lens[row] > 0) {
+            let from = (tile.offset(row) - self.window.start) as usize;
+            let to = &mut self.window.units[tile.rows.unit(row)][from..from + tile.lens[row]];
+            to.copy_from_slice(&tile.bytes[row][..tile.lens[row]]);
+        }
+        let columns = self.columns(tile.rows, tile.start, tile.len);
+        self.decoder.note_fates(self.group, tile, &columns)
+    }
+
+    /// Heals what rounds stopped at.
+    fn heal(&mut self, at: u64, end: u64) -> Result<()> {
+        let group = self.group;
+        let options =
+            Options { rebuild_absent: true, compare: false, check_spare: false, deep: false };
+        let mut healer = Healer::new(group, options);
+        let heal = |decoder: &Decoder<'_>, tile: &mut Tile<'_>, columns: &[Range<usize>]| {
+            healer.read_enough(tile, columns)?;
+            healer.heal(tile, columns)?;
+            decoder.note_fates(group, tile, columns)
+        };
+        self.with_tile(at, end, heal).unwrap_or(Ok(()))
     }
 }
 

@@ -73,6 +73,8 @@ pub struct Budget {
     pub buffers: usize,
     /// Threads that compute.
     pub workers: usize,
+    /// Bytes that the rounds may take which heal on one of these threads.
+    pub rounds: u64,
 }
 
 impl Budget {
@@ -106,7 +108,7 @@ impl Budget {
             budget.buffers as u64 * data * unit + budget.workers as u64 * (worker + sums)
         };
         let stripes = (GOOD_WINDOW / (data * cell)).clamp(1, in_group).next_multiple_of(least);
-        let mut budget = Self { stripes, buffers: threads + 2, workers: threads };
+        let mut budget = Self { stripes, buffers: threads + 2, workers: threads, rounds: 0 };
         while need(&budget) > memory {
             if budget.stripes > least && budget.stripes * data * cell > GOOD_WINDOW / 16 {
                 budget.stripes = (budget.stripes / 2).next_multiple_of(least);
@@ -128,6 +130,12 @@ impl Budget {
                 ));
             }
         }
+        if !parity_per_worker {
+            // Rounds of a fraction of a tile are long enough, and where there is no room for any, the
+            // healer does without.
+            let left = (memory - need(&budget)) / budget.workers as u64;
+            budget.rounds = left.min(2 * rows.count() as u64 * tile);
+        }
         Ok(budget)
     }
 }
@@ -147,7 +155,7 @@ mod tests {
 
     #[test]
     fn plenty_of_memory_gives_every_thread_its_work_and_two_buffers_to_spare() {
-        let expected = Budget { stripes: 1, buffers: 4, workers: 2 };
+        let expected = Budget { stripes: 1, buffers: 4, workers: 2, rounds: 0 };
         assert_eq!(budget("RS-6-3-1024k", 256 << 20, 2), Some(expected));
     }
 
