@@ -92,19 +92,34 @@ impl BlockReceiver {
     /// [`Error::Invalid`] for a packet that may not come now, [`Error::Corrupt`], [`Error::File`].
     /// After an error it takes no more: [`Error::Abandoned`].
     pub fn receive(&mut self, packet: Packet<'_>) -> Result<Accepted> {
+        self.receive_with(packet, true)
+    }
+
+    /// [`receive`](Self::receive) without holding the data against the checksums: those were
+    /// computed of it just now, and it has not left the memory since.
+    pub(super) fn receive_as_computed(&mut self, packet: Packet<'_>) -> Result<Accepted> {
+        self.receive_with(packet, false)
+    }
+
+    fn receive_with(&mut self, packet: Packet<'_>, verify: bool) -> Result<Accepted> {
         if self.abandoned {
             return Err(Error::Abandoned { block: self.id });
         }
-        let received = self.take(packet);
+        let received = self.take(packet, verify);
         self.abandoned = received.is_err();
         received
     }
 
-    fn take(&mut self, packet: Packet<'_>) -> Result<Accepted> {
+    fn take(&mut self, packet: Packet<'_>, verify: bool) -> Result<Accepted> {
         let before = self.len();
         let accepted = self.sequence.accept(&packet.header)?;
         match accepted {
-            Accepted::Data(placement) => self.store(placement, packet, before)?,
+            Accepted::Data(placement) => {
+                if verify {
+                    self.verify(&packet)?;
+                }
+                self.store(placement, packet, before)?;
+            }
             Accepted::Last => {
                 self.finish()?;
                 return Ok(accepted);
@@ -135,12 +150,15 @@ impl BlockReceiver {
         ))
     }
 
+    fn verify(&self, packet: &Packet<'_>) -> Result<()> {
+        self.checksum()
+            .verify(packet.data, packet.checksums)
+            .map_err(|error| Error::of_checksum(self.id, packet.header.offset_in_block, error))
+    }
+
     fn store(&mut self, placement: Placement, packet: Packet<'_>, before: u64) -> Result<()> {
         let checksum = self.checksum();
         let offset = packet.header.offset_in_block;
-        checksum
-            .verify(packet.data, packet.checksums)
-            .map_err(|error| Error::of_checksum(self.id, offset, error))?;
         self.data.write(packet.data, offset)?;
         let chunk_start = offset - offset % checksum.bytes_per_checksum() as u64;
         let end = self.len();

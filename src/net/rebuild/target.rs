@@ -155,7 +155,7 @@ impl TargetLink {
                     }
                 };
                 let (header, checksums) = (*packet.header(), packet.checksums());
-                receiver.receive(Packet { header, checksums, data })?;
+                receiver.receive_as_computed(Packet { header, checksums, data })?;
                 Ok(Sent::Stored)
             }
             Some(Opened::Datanode(packets)) => {
