@@ -38,18 +38,11 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         does: "sends zeros to parity targets",
-        edits: &[
-            (
-                "job.rs",
-                "for output in &mut self.outputs {",
-                "for (output, &unit) in self.outputs.iter_mut().zip(self.plan.plan().outputs()) {",
-            ),
-            (
-                "job.rs",
-                "            self.checksum.compute(&data[..output.wanted], behind)?;",
-                "            if unit >= self.code.data_units() {\n                data.fill(0);\n            }\n            self.checksum.compute(&data[..output.wanted], behind)?;",
-            ),
-        ],
+        edits: &[(
+            "job.rs",
+            "for output in &mut part.outputs {\n",
+            "for (output, &unit) in part.outputs.iter_mut().zip(self.plan.plan().outputs()) {\n                if unit >= self.inputs.len() {\n                    output.data.fill(0);\n                }\n",
+        )],
     },
     Mutant {
         does: "never sends the last packet where a round has nothing left for a target",
@@ -129,18 +122,14 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         does: "does not verify what was read",
-        edits: &[(
-            "job.rs",
-            "if self.verify_sources {",
-            "if self.verify_sources && self.inputs.is_empty() {",
-        )],
+        edits: &[("job.rs", "if self.verify {", "if self.verify && range.is_empty() {")],
     },
     Mutant {
         does: "does not compare extra sources",
         edits: &[(
             "job.rs",
-            "if self.compare { self.compare() }",
-            "if self.compare && self.span.len == 0 { self.compare() }",
+            "let contradiction = if self.compare {",
+            "let contradiction = if self.compare && self.span.len == 0 {",
         )],
     },
     Mutant {
@@ -200,6 +189,34 @@ const MUTANTS: &[Mutant] = &[
         )],
     },
     Mutant {
+        does: "gives a source up for a damaged chunk that was to be left out",
+        edits: &[("damage.rs", "is_left_out && !self.is_over", "is_left_out && self.is_over")],
+    },
+    Mutant {
+        does: "goes on behind what a round was to be before it was cut at damage",
+        edits: &[("damage.rs", "self.go_back_behind(&span);", "let _ = span;")],
+    },
+    Mutant {
+        does: "does not end rounds where damage begins or ends",
+        edits: &[(
+            "damage.rs",
+            "bounds.filter(|&bound| bound > start)",
+            "bounds.filter(|&bound| bound < start)",
+        )],
+    },
+    Mutant {
+        does: "does not compare all sources that it was to read",
+        edits: &[("computing.rs", "|| self.is_surplus_read(&plan)", "")],
+    },
+    Mutant {
+        does: "reads a source again whose stand-in was faster",
+        edits: &[(
+            "reading.rs",
+            "if !round.answered(ask) {",
+            "if round.has_done(ask.row) || !round.answered(ask) {",
+        )],
+    },
+    Mutant {
         does: "forgets the buffer of a read that was cancelled",
         edits: &[(
             "reading.rs",
@@ -223,8 +240,11 @@ fn every_old_bug_is_found() {
         "src",
         "tests",
         "benches",
+        "block-ec",
         "cli",
         "differential",
+        "ffi/isal",
+        "ffi/jni",
         "xtask",
     ] {
         copy(&root.join(entry), &tree.join(entry));

@@ -885,3 +885,33 @@ fn units_that_are_no_units_of_the_group_are_not_read() {
     let refused = read(&[8], 0..8001).unwrap_err();
     assert_eq!(refused, Error::Range { start: 0, end: 8001, len: 8000 });
 }
+
+// --- Several cores.
+
+#[cfg(feature = "rayon")]
+#[test]
+fn jobs_divided_among_cores_bring_the_same_bytes_and_find_the_same_damage() {
+    use restripe::layout::StripedLayout;
+
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(5).build().unwrap();
+    for (lost, chunk, unit_len) in [
+        (&[1][..], 512, 1 << 20),
+        (&[8, 0][..], 512, (1 << 20) + 77),
+        (&[2, 3, 7][..], 700, 900_001),
+    ] {
+        let layout = StripedLayout::new(6, 3, 1 << 20, 6 * unit_len).unwrap();
+        let code = ReedSolomon::new(6, 3).unwrap();
+        let mut scenario = Scenario::new(code, AnyLayout::Striped(layout), lost, 5);
+        scenario.checksum = ChunkedChecksum::new(ChecksumKind::Crc32c, chunk).unwrap();
+        scenario.config.buffer_len = 1 << 20;
+        if lost.len() < 3 {
+            scenario.sources[3].content = Content::Damaged(vec![700_000]);
+        }
+        let alone = simulator::run(&scenario);
+        assert!(alone.computed > 6 << 20, "too little to be divided");
+        scenario.in_parallel = true;
+        let divided = pool.install(|| simulator::run(&scenario));
+        assert!(alone.trace == divided.trace, "{lost:?}: other actions, or other bytes in them");
+        assert_eq!(divided.progress().sources[3].failure.is_some(), lost.len() < 3);
+    }
+}

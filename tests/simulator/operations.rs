@@ -81,6 +81,13 @@ fn machine(head: u8, len: u64) -> Option<Reconstruction<Buffer>> {
     let sources = [1, 3, 2, 4, 1];
     if head & 64 > 0 {
         let range = len / 3..len;
+        if head & 4 > 0 {
+            let range = 0..len / 3;
+            let units = [4, 0, 2];
+            let now = Duration::ZERO;
+            return Reconstruction::of_units(config, code, layout, &sources, &units, range, now)
+                .ok();
+        }
         let ranges = layout.aligned_ranges(range).unwrap();
         Reconstruction::of_ranges(config, code, layout, &sources, ranges, Duration::ZERO).ok()
     } else {

@@ -33,6 +33,8 @@ pub struct Scenario {
     /// How each target behaves, in the order of the machine's targets.
     pub behaviours: Vec<SimTarget>,
     pub job_time: Duration,
+    /// Whether jobs are divided among threads.
+    pub in_parallel: bool,
     /// When the caller cancels.
     pub cancel_at: Option<Duration>,
 }
@@ -211,6 +213,7 @@ impl Scenario {
             ],
             code,
             job_time: Duration::from_millis(1),
+            in_parallel: false,
             cancel_at: None,
         }
     }

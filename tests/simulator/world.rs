@@ -273,7 +273,7 @@ impl<'a> World<'a> {
                         self.report.overlaps += 1;
                     }
                     self.report.computed += job.bytes();
-                    job.run();
+                    run(&mut job, self.scenario.in_parallel);
                     self.after(self.scenario.job_time, Due::Computed(Box::new(job)));
                 }
                 Action::Send(packet) => self.send(packet),
@@ -489,6 +489,15 @@ impl<'a> World<'a> {
         self.report.ended_at = self.now;
         self.report
     }
+}
+
+fn run(job: &mut Job<SimBuffer>, in_parallel: bool) {
+    #[cfg(feature = "rayon")]
+    if in_parallel {
+        return job.run_parallel();
+    }
+    assert!(!in_parallel, "only with the feature rayon");
+    job.run();
 }
 
 /// Reads from a disk as from any: what is there, as far as it goes.
