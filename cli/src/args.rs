@@ -540,6 +540,10 @@ pub struct Reconstruct {
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub extra_sources: u8,
 
+    /// Do without the damaged chunks of a source and use the rest of it, instead of giving it up
+    #[arg(long)]
+    pub leave_out_damage: bool,
+
     /// How long a source or target may take to open, to read, to acknowledge
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     pub timeout: u32,

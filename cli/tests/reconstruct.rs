@@ -114,6 +114,9 @@ fn to_a_datanode_with_a_report_for_scripts() {
     assert_eq!(json["targets"][0]["bytes"], group.blocks[2].len());
     assert_eq!(json["sources"][1]["unit"], 3);
     assert!(json["sources"].as_array().unwrap().iter().all(|s| s["failure"].is_null()));
+    for time in ["seconds", "reading_seconds", "computing_seconds", "sending_seconds"] {
+        assert!(json[time].as_f64().unwrap() > 0.0, "{time}: {json}");
+    }
     group.check(2);
 }
 
@@ -141,4 +144,23 @@ fn too_few_sources_and_wrong_places_are_refused() {
     let missing = [group.file(0), group.file(1), group.file(2)];
     let refused = reconstruct(&[], &missing, &[group.rebuilt(4)]).expect(1);
     assert!(refused.stderr.contains("cannot use source 2="), "{}", refused.stderr);
+}
+
+#[test]
+fn blocks_that_are_all_damaged_somewhere_are_used_where_they_are_not() {
+    let group = Group::new(&[2]);
+    for (place, unit) in [0, 1, 3, 4].into_iter().enumerate() {
+        let path = group.folder.path().join(name(unit));
+        let mut damaged = fs::read(&path).unwrap();
+        damaged[10_000 * (place + 1)] ^= 1;
+        fs::write(&path, damaged).unwrap();
+    }
+    let (sources, target) = ([0, 1, 3, 4].map(|unit| group.file(unit)), [group.rebuilt(2)]);
+    let failed = reconstruct(&[], &sources, &target).expect(1);
+    assert!(failed.stderr.contains("was not rebuilt"), "{}", failed.stderr);
+    let done = reconstruct(&["--leave-out-damage"], &sources, &target).expect(0);
+    let text = done.text();
+    assert!(text.contains("damaged: source 0=") && text.contains("byte 9728"), "{text}");
+    assert!(text.contains("sending"), "{text}");
+    group.check(2);
 }

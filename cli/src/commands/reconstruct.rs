@@ -15,7 +15,7 @@ use restripe::layout::{Layout as _, StripedLayout};
 use restripe::net::{
     BlockSource, BlockStore, BlockTarget, Limits, Rebuild, RebuildError, Rebuilder,
 };
-use restripe::round::{Cause, Config, Progress as RoundProgress};
+use restripe::round::{Cause, Config, OnDamage, Progress as RoundProgress};
 
 use super::Done;
 use crate::args::{Output, Reconstruct};
@@ -69,6 +69,9 @@ fn config(asked: &Reconstruct) -> Config {
     config.buffer_len = usize::try_from(asked.buffer.0).unwrap_or(usize::MAX);
     config.max_memory = usize::try_from(asked.resources.memory.0).unwrap_or(usize::MAX);
     config.extra_sources = asked.extra_sources.into();
+    if asked.leave_out_damage {
+        config.on_damage = OnDamage::LeaveOut;
+    }
     config
 }
 
@@ -197,6 +200,7 @@ fn report(asked: &Reconstruct, progress: &RoundProgress, took: Duration) -> Reco
         bytes: source.bytes,
         reads: source.reads,
         cancelled: source.cancelled,
+        damage: source.damage.as_ref().map(reason),
         failure: source.failure.as_ref().map(reason),
     });
     let targets = asked.targets.iter().zip(&progress.targets).map(|(named, target)| TargetReport {
@@ -214,6 +218,7 @@ fn report(asked: &Reconstruct, progress: &RoundProgress, took: Duration) -> Reco
         seconds: took.as_secs_f64(),
         reading_seconds: progress.reading.as_secs_f64(),
         computing_seconds: progress.computing.as_secs_f64(),
+        sending_seconds: progress.sending.as_secs_f64(),
         sources: sources.collect(),
         targets: targets.collect(),
     }

@@ -54,7 +54,9 @@ pub struct Rounds<'a> {
 /// Buffers that are used again, in whatever group.
 #[derive(Debug, Default)]
 pub struct Memory {
-    buffers: Vec<Vec<u8>>,
+    /// Those that were used last are at the end. They are lent last, for the machine takes what it
+    /// got last: so they are still in the core's cache when they are used again.
+    buffers: VecDeque<Vec<u8>>,
     /// What is in the block where something is rebuilt.
     there: Vec<u8>,
 }
@@ -172,7 +174,8 @@ impl<'a> Rounds<'a> {
             }
             Action::Lend { buffers, len } => {
                 for _ in 0..buffers {
-                    let mut buffer = self.memory.buffers.pop().unwrap_or_else(|| vec![0; len]);
+                    let mut buffer =
+                        self.memory.buffers.pop_front().unwrap_or_else(|| vec![0; len]);
                     buffer.resize(len, 0);
                     run.machine.handle(Event::Lent(buffer), NOW);
                 }

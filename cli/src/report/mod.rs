@@ -392,6 +392,8 @@ pub struct ReconstructReport {
     pub reading_seconds: f64,
     /// What computing took.
     pub computing_seconds: f64,
+    /// How long targets had something to take, added up; several take at a time.
+    pub sending_seconds: f64,
     /// The live blocks named.
     pub sources: Vec<SourceReport>,
     /// The blocks to be rebuilt.
@@ -411,6 +413,8 @@ pub struct SourceReport {
     pub reads: u64,
     /// Reads that were cancelled, others having been faster.
     pub cancelled: u64,
+    /// What was first found damaged and left out of it, where it was used all the same.
+    pub damage: Option<String>,
     /// Why it was given up.
     pub failure: Option<String>,
 }

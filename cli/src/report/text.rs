@@ -309,6 +309,9 @@ fn reconstruct(report: &ReconstructReport) -> Vec<String> {
         if let Some(failure) = &source.failure {
             let (unit, from) = (source.unit, &source.from);
             lines.push(format!("{} source {unit}={from} {failure}", styled(CARE, "given up:")));
+        } else if let Some(damage) = &source.damage {
+            let (unit, from) = (source.unit, &source.from);
+            lines.push(format!("{} source {unit}={from} {damage}", styled(CARE, "damaged:")));
         }
     }
     for target in &report.targets {
@@ -327,6 +330,10 @@ fn reconstruct(report: &ReconstructReport) -> Vec<String> {
         count(report.rounds, "round"),
         report.seconds,
         count(report.hedges, "hedge"),
+    ));
+    lines.push(format!(
+        "busy, added up: reading {:.2} s, computing {:.2} s, sending {:.2} s",
+        report.reading_seconds, report.computing_seconds, report.sending_seconds,
     ));
     lines
 }
