@@ -103,17 +103,15 @@ impl Protection {
                 for (number, now) in members.iter().enumerate() {
                     match now {
                         Some(Now::Here(path, identity)) => {
-                            if change.file(path)?.is_none() {
-                                change.add_file(path, identity)?;
+                            let state = State::ParityUnderConstruction;
+                            if !change.add_file(path, identity, state)? {
+                                change.set_state(path, state)?;
                             }
-                            change.set_state(path, State::ParityUnderConstruction)?;
                             change.set_protected(path, identity, id, number, None)?;
                         }
                         Some(Now::Changed(identity)) => {
                             let path = header.path(number);
-                            if change.file(&path)?.is_none() {
-                                change.add_file(&path, identity)?;
-                            }
+                            change.add_file(&path, identity, State::DataUnderConstruction)?;
                         }
                         Some(Now::Gone) | None => {}
                     }

@@ -251,12 +251,18 @@ impl Set {
         Ok(())
     }
 
-    /// Whether the parity units of a group, one behind the other, have their checksums.
-    pub(crate) fn parity_is_good(&self, number: u64, parity: &[u8]) -> bool {
+    /// Whether bytes of a parity unit of a group, from its chunk `first` on, have their checksums.
+    pub(crate) fn parity_is_good(
+        &self,
+        number: u64,
+        unit: usize,
+        first: u64,
+        bytes: &[u8],
+    ) -> bool {
         let group = self.header.geometry.group(number);
-        parity.chunks(group.parity_len.max(1) as usize).enumerate().all(|(unit, bytes)| {
-            self.checksum.verify(bytes, self.parity_sums(number, &group, unit)).is_ok()
-        })
+        let sums = &self.parity_sums(number, &group, unit)[4 * first as usize..];
+        let len = self.header.geometry.sums_len(bytes.len() as u64) as usize;
+        self.checksum.verify(bytes, &sums[..len]).is_ok()
     }
 
     /// Reads whole chunks of a member, and says which are bad.

@@ -75,19 +75,25 @@ impl<'a> Change<'a> {
         row.map_err(|error| failed(self.path, &error))
     }
 
-    /// Records a file that was not known, without parity.
+    /// Records a file, without parity, unless it is known. Returns whether it was not.
     ///
     /// # Errors
     ///
-    /// [`Error::Metastore`](crate::Error::Metastore).
-    pub fn add_file(&self, path: &str, identity: &Identity) -> Result<()> {
+    /// [`Error::Metastore`](crate::Error::Metastore), also for a state that a file without parity
+    /// cannot be in.
+    pub fn add_file(&self, path: &str, identity: &Identity, state: State) -> Result<bool> {
+        let first = State::DataUnderConstruction;
+        if state != first && !first.may_become(state) {
+            return Err(unusable(self.path, &format!("may not begin with {path} {state}"), false));
+        }
         let (folder, name) = split(path);
         let folder = self.folder(folder)?;
-        self.execute(
-            "INSERT INTO file (folder, name, state, identity) VALUES (?1, ?2, ?3, ?4)",
-            params![folder, name, State::DataUnderConstruction.number(), identity_bytes(identity)],
+        let added = self.execute(
+            "INSERT INTO file (folder, name, state, identity) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT DO NOTHING",
+            params![folder, name, state.number(), identity_bytes(identity)],
         )?;
-        Ok(())
+        Ok(added == 1)
     }
 
     /// Changes the state of a file, along [`LEGAL`](crate::state::LEGAL).
@@ -99,6 +105,7 @@ impl<'a> Change<'a> {
     pub fn set_state(&self, path: &str, state: State) -> Result<()> {
         let (folder, name) = split(path);
         let sql = format!("UPDATE file SET state = ?3 WHERE {}", may_become(state));
+        let folder = self.folder(folder)?;
         let changed = self.execute(&sql, params![folder, name, state.number()])?;
         self.check_change(changed, path, state)
     }
@@ -148,6 +155,7 @@ impl<'a> Change<'a> {
              WHERE {}",
             may_become(State::Healthy)
         );
+        let folder = self.folder(folder)?;
         let (state, identity) = (State::Healthy.number(), identity_bytes(identity));
         let values = params![folder, name, state, identity, parity, member as i64, checked];
         let changed = self.execute(&sql, values)?;
@@ -419,14 +427,11 @@ impl<'a> Change<'a> {
     }
 }
 
-/// The condition for a file, by folder and name, in a state that another may follow.
+/// The condition for a file, by number of its folder and by name, in a state that another may follow.
 fn may_become(state: State) -> String {
     let before = State::ALL.into_iter().filter(|before| before.may_become(state));
     let before: Vec<String> = before.map(|before| before.number().to_string()).collect();
-    format!(
-        "folder = (SELECT id FROM folder WHERE path = ?1) AND name = ?2 AND state IN ({})",
-        before.join(", ")
-    )
+    format!("folder = ?1 AND name = ?2 AND state IN ({})", before.join(", "))
 }
 
 /// A header as it is recorded, its digest before it; and its length.

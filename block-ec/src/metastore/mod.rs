@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, params};
 
 use crate::error::{Error, Result};
@@ -450,6 +451,10 @@ fn identity(row: &Row<'_>, column: usize) -> rusqlite::Result<Identity> {
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(10))?;
+    // All statements are kept. Without the second, those whose plans could depend on a value are
+    // compiled anew for every file.
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // A change is on the disk before what it announces is done.
     connection.pragma_update(None, "synchronous", "FULL")?;

@@ -66,11 +66,11 @@ impl Protection {
         let sequence = self.metastore.change(|change| {
             for candidate in work.candidates.iter().filter(|candidate| candidate.is_new()) {
                 let (path, identity) = (&candidate.entry.path, &candidate.entry.identity);
-                match change.file(path)? {
-                    None => change.add_file(path, identity)?,
-                    Some(_) => change.set_changed(path)?,
+                let state = State::ParityUnderConstruction;
+                if !change.add_file(path, identity, state)? {
+                    change.set_changed(path)?;
+                    change.set_state(path, state)?;
                 }
-                change.set_state(path, State::ParityUnderConstruction)?;
             }
             change.begin_build()
         })?;
@@ -161,7 +161,8 @@ impl Protection {
         data: &mut Vec<u8>,
     ) -> Result<Stream<'a>> {
         let mut stream = Stream::default();
-        data.clear();
+        make_room(data, maker.work.bytes() as usize);
+        let mut start = 0;
         let candidates = &maker.work.candidates;
         let latest = candidates.iter().map(|candidate| candidate.entry.identity.modified).max();
         if let Some(latest) =
@@ -171,14 +172,14 @@ impl Protection {
         }
         for candidate in candidates {
             maker.run.before_reading(candidate.entry.identity.len)?;
-            let start = data.len();
-            match self.read_file(candidate, data) {
+            let entry = &candidate.entry;
+            let bytes = &mut data[start..start + entry.identity.len as usize];
+            match self.read_file(candidate, bytes) {
                 Ok(digest) => {
-                    let entry = &candidate.entry;
                     let sums = checksum.sums_len(entry.identity.len)? as usize;
                     let at = stream.sums.len();
                     stream.sums.resize(at + sums, 0);
-                    checksum.compute(&data[start..], &mut stream.sums[at..])?;
+                    checksum.compute(bytes, &mut stream.sums[at..])?;
                     let member = Member {
                         name: crate::split(&entry.path).1.to_owned(),
                         identity: entry.identity.clone(),
@@ -186,43 +187,40 @@ impl Protection {
                         digest,
                     };
                     stream.files.push(ReadFile { candidate, member });
+                    start += bytes.len();
                     (maker.run.progress)(entry.identity.len);
                 }
-                Err((error, damaged)) => {
-                    data.truncate(start);
-                    stream.left_out.push((candidate, error, damaged));
-                }
+                Err((error, damaged)) => stream.left_out.push((candidate, error, damaged)),
             }
         }
+        data.truncate(start);
         Ok(stream)
     }
 
-    /// Appends a file to `data`, if it is who it was and, where it has parity, what it was. Returns
-    /// its digest; the error says whether the file is damaged.
+    /// Reads a file, if it is who it was and, where it has parity, what it was. Returns its digest;
+    /// the error says whether the file is damaged.
     fn read_file(
         &self,
         candidate: &Candidate,
-        data: &mut Vec<u8>,
+        bytes: &mut [u8],
     ) -> std::result::Result<[u8; 32], (Error, bool)> {
         let (path, identity) = (&candidate.entry.path, &candidate.entry.identity);
         let sound = |error| (error, false);
         let changed = || sound(Error::Changed { path: path.clone() });
         let source = self.data.open(path).map_err(sound)?.ok_or_else(changed)?;
-        let start = data.len();
-        data.resize(start + identity.len as usize, 0);
         if source.identity().map_err(sound)? != *identity {
             return Err(changed());
         }
-        let read = source.read_at(&mut data[start..], 0);
+        let read = source.read_at(bytes, 0);
         let read = read.map_err(|source| {
             // Of a file with parity, what cannot be read is damage, and can be healed.
             let damaged = candidate.expected.is_some();
             (Error::store("read", path.clone())(source), damaged)
         })?;
-        if start + read != data.len() || source.identity().map_err(sound)? != *identity {
+        if read != bytes.len() || source.identity().map_err(sound)? != *identity {
             return Err(changed());
         }
-        let digest = *blake3::hash(&data[start..]).as_bytes();
+        let digest = *blake3::hash(bytes).as_bytes();
         if candidate.expected.is_some_and(|expected| expected != digest) {
             let lost = Error::Refused(format!("{path} is damaged: heal it first"));
             return Err((lost, true));
@@ -382,6 +380,15 @@ struct Maker<'w, 'a> {
     run: &'a Run<'a>,
 }
 
+/// Gives a buffer a length. What is in it means nothing afterwards.
+fn make_room(buffer: &mut Vec<u8>, len: usize) {
+    if buffer.capacity() < len {
+        // Zeros of the system's, which cost nothing; growing would write and move them.
+        *buffer = vec![0; len];
+    }
+    buffer.resize(len, 0);
+}
+
 fn read_group(
     source: &dyn Source,
     data: &mut Vec<u8>,
@@ -389,7 +396,7 @@ fn read_group(
     len: usize,
     path: &str,
 ) -> Result<()> {
-    data.resize(len, 0);
+    make_room(data, len);
     let read = source.read_at(data, start).map_err(Error::store("read", path))?;
     if read < len { Err(Error::Changed { path: path.to_owned() }) } else { Ok(()) }
 }
@@ -408,7 +415,7 @@ fn write_group(
     }
     let group = geometry.group(number as u64);
     let (unit, units) = (group.parity_len as usize, geometry.parity_units);
-    buffers.parity.resize(unit * units, 0);
+    make_room(&mut buffers.parity, unit * units);
     encode(maker.code, &group, &buffers.data, &mut buffers.parity)?;
     let sums_len = geometry.sums_len(group.parity_len) as usize;
     let mut sums = vec![0; sums_len * units];

@@ -8,6 +8,9 @@ use crate::run::{Run, for_each};
 use crate::set::Set;
 use crate::store::{Draft, Publish, Published, Source, Store};
 
+/// Bytes that are read back at a time: little enough to stay in a core's cache.
+const PIECE: u64 = 256 << 10;
+
 /// A parity file that is not yet at its path.
 pub(crate) struct ParityDraft {
     path: String,
@@ -72,15 +75,22 @@ fn verify(
         return Err(wrong("its header was not read back as it was written"));
     }
     let set = Set::new(0, header.clone(), path.to_owned(), Vec::new())?;
-    let Geometry { parity_units, .. } = header.geometry;
+    let Geometry { parity_units, chunk_len, .. } = header.geometry;
+    let piece_len = (PIECE / chunk_len).max(1) * chunk_len;
     for_each(header.geometry.groups() as usize, threads, Vec::new, |buffer, number| {
         let group = header.geometry.group(number as u64);
-        buffer.resize(group.parity_len as usize * parity_units, 0);
         run.before_reading(0)?;
-        let read = source.read_at(buffer, group.parity_start);
-        let read = read.map_err(Error::store("read back", path))?;
-        if read < buffer.len() || !set.parity_is_good(number as u64, buffer) {
-            return Err(wrong("it was not read back as it was written"));
+        for unit in 0..parity_units {
+            let unit_start = group.parity_start + unit as u64 * group.parity_len;
+            for start in (0..group.parity_len).step_by(piece_len as usize) {
+                buffer.resize(piece_len.min(group.parity_len - start) as usize, 0);
+                let read = source.read_at(buffer, unit_start + start);
+                let read = read.map_err(Error::store("read back", path))?;
+                let first = start / chunk_len;
+                if read < buffer.len() || !set.parity_is_good(number as u64, unit, first, buffer) {
+                    return Err(wrong("it was not read back as it was written"));
+                }
+            }
         }
         Ok(())
     })

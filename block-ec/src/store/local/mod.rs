@@ -57,13 +57,14 @@ impl LocalStore {
             let begins = |name: &std::ffi::OsStr, with: &std::ffi::OsStr| {
                 name.as_encoded_bytes().starts_with(with.as_encoded_bytes())
             };
+            // Looking whether it is a folder costs, so that comes last.
             full == without
-                || !without.is_dir()
-                    && full.parent() == without.parent()
+                || full.parent() == without.parent()
                     && full
                         .file_name()
                         .zip(without.file_name())
                         .is_some_and(|(name, with)| begins(name, with))
+                    && !without.is_dir()
         })
     }
 
