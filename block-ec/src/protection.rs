@@ -78,12 +78,12 @@ impl Protection {
     ///
     /// [`Error::Metastore`] where there is none or it cannot be used.
     pub fn open_read_only(
-        data: impl Store + 'static,
-        parity: impl Store + 'static,
+        data: Arc<dyn Store>,
+        parity: Arc<dyn Store>,
         metastore: &Path,
     ) -> Result<Self> {
         let metastore = Metastore::open_read_only(metastore)?;
-        Ok(Self { data: Arc::new(data), parity: Arc::new(parity), metastore })
+        Ok(Self { data, parity, metastore })
     }
 
     /// The metastore, to be read.

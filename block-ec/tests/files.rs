@@ -455,8 +455,8 @@ fn two_at_once_are_told_apart_and_readers_are_let_in() {
     let Err(Error::Busy { holder, .. }) = second else { panic!("{second:?}") };
     assert_eq!(holder, Some(std::process::id()));
     let reader = restripe_block_ec::Protection::open_read_only(
-        restripe_block_ec::LocalStore::new(place.root()),
-        restripe_block_ec::LocalStore::new(place.own("parity")),
+        std::sync::Arc::new(restripe_block_ec::LocalStore::new(place.root())),
+        std::sync::Arc::new(restripe_block_ec::LocalStore::new(place.own("parity"))),
         &place.own("metastore.db"),
     )
     .unwrap();

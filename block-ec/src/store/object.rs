@@ -8,6 +8,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::TryStreamExt as _;
 use object_store::path::Path;
 use object_store::{
     Attributes, GetOptions, GetRange, MultipartUpload, ObjectMeta, ObjectStore as Inner,
@@ -33,6 +34,8 @@ pub struct ObjectStore {
     prefix: String,
     name: String,
     runtime: Arc<Runtime>,
+    /// Left out of listings, with all that is below.
+    without: Vec<String>,
 }
 
 impl ObjectStore {
@@ -61,7 +64,31 @@ impl ObjectStore {
             .enable_all()
             .build()
             .map_err(Error::store("begin to use", &*name))?;
-        Ok(Self { inner, prefix: prefix.into(), name, runtime: Arc::new(runtime) })
+        let (prefix, runtime) = (prefix.into(), Arc::new(runtime));
+        Ok(Self { inner, prefix, name, runtime, without: Vec::new() })
+    }
+
+    /// Leaves what is at a path, or below it, out of listings.
+    #[must_use]
+    pub fn without(mut self, path: impl Into<String>) -> Self {
+        self.without.push(path.into());
+        self
+    }
+
+    /// Whether there are no objects under the prefix. It is one request, so it also shows whether
+    /// the store answers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] with what the store says.
+    pub fn is_empty(&self) -> Result<bool> {
+        let first = || -> io::Result<bool> {
+            let prefix = Path::parse(&self.prefix).map_err(io::Error::other)?;
+            let prefix = (!self.prefix.is_empty()).then_some(&prefix);
+            let mut objects = self.inner.list(prefix);
+            Ok(self.runtime.block_on(objects.try_next())?.is_none())
+        };
+        first().map_err(Error::store("list", &*self.name))
     }
 
     fn location(&self, path: &str) -> io::Result<Path> {
@@ -96,12 +123,16 @@ impl ObjectStore {
         };
         listed.objects.sort_by(|a, b| a.location.cmp(&b.location));
         for object in listed.objects {
-            found(Found::File(self.entry_of(object)))?;
+            let entry = self.entry_of(object);
+            if !self.without.contains(&entry.path) {
+                found(Found::File(entry))?;
+            }
         }
         for below in listed.common_prefixes {
-            if below.filename() != Some(OWN_FOLDER) {
-                let name = below.filename().unwrap_or_default();
-                self.list_folder(&join(folder, name), found)?;
+            let name = below.filename().unwrap_or_default();
+            let path = join(folder, name);
+            if name != OWN_FOLDER && !self.without.contains(&path) {
+                self.list_folder(&path, found)?;
             }
         }
         Ok(())
@@ -138,7 +169,16 @@ impl Store for ObjectStore {
         {
             return found(Found::File(entry));
         }
-        self.list_folder(under, found)
+        let mut nothing = true;
+        self.list_folder(under, &mut |one| {
+            nothing = false;
+            found(one)
+        })?;
+        if nothing && !under.is_empty() {
+            let (path, why) = (under.to_owned(), "there is no such object".to_owned());
+            return found(Found::Skipped { path, why, matters: true });
+        }
+        Ok(())
     }
 
     fn entry(&self, path: &str) -> Result<Option<Entry>> {
@@ -154,6 +194,7 @@ impl Store for ObjectStore {
                 prefix: self.prefix.clone(),
                 name: self.name.clone(),
                 runtime: Arc::clone(&self.runtime),
+                without: Vec::new(),
             };
             let source = ObjectSource { store, path: path.to_owned(), meta };
             Ok(Some(Box::new(source) as Box<dyn Source>))

@@ -143,7 +143,8 @@ impl Place {
     ///
     /// As [`Protection::open_read_only`].
     pub fn open_read_only(&self) -> Result<Protection> {
-        Ok(Protection::open_read_only(self.data(), self.parity_store(), &self.metastore)?)
+        let (data, parity) = (Arc::new(self.data()), Arc::new(self.parity_store()));
+        Ok(Protection::open_read_only(data, parity, &self.metastore)?)
     }
 
     /// Notes in the metastore where everything is, unless it is where it is looked for anyway: a
