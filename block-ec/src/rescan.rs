@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::header::{Header, Member};
 use crate::hook::Hook;
-use crate::identity::Identity;
+use crate::identity::{Entry, Identity};
 use crate::metastore::{Metastore, lock};
 use crate::protection::{Protection, read_header};
 use crate::report::{Count, Problem};
@@ -47,7 +47,9 @@ impl Protection {
     /// Makes a new metastore out of the parity files. One that is there is moved aside.
     ///
     /// A file is taken for what its parity was made of if it is who it was, under its path or
-    /// another, or if it has the same bytes. No file is read but for that; a scrub tells more.
+    /// another; if it has the same length and the same time of writing to the nanosecond, as what
+    /// was healed has; or if it has the same bytes. No file is read but for that; a scrub tells
+    /// more.
     ///
     /// # Errors
     ///
@@ -88,7 +90,7 @@ impl Protection {
         })?;
         // Where two cover a file, the later one does.
         headers.sort_by_key(|header| std::cmp::Reverse(header.sequence));
-        let mut places = Places::new(&*data, run)?;
+        let mut places = Places::new(&*data, &headers, run)?;
         let found = headers
             .iter()
             .map(|header| places.find_all(header, &mut report))
@@ -157,19 +159,44 @@ struct Places<'a> {
     data: &'a dyn Store,
     run: &'a Run<'a>,
     by_identity: HashMap<Identity, String>,
+    /// Those that no parity file knows, by length and time.
+    others: HashMap<(u64, i64), Vec<Entry>>,
     taken: HashSet<String>,
 }
 
 impl<'a> Places<'a> {
-    fn new(data: &'a dyn Store, run: &'a Run<'a>) -> Result<Self> {
+    fn new(data: &'a dyn Store, headers: &[Header], run: &'a Run<'a>) -> Result<Self> {
+        let members = headers.iter().flat_map(|header| &header.members);
+        let known: HashSet<&Identity> = members.map(|member| &member.identity).collect();
         let mut by_identity = HashMap::new();
+        let mut others: HashMap<(u64, i64), Vec<Entry>> = HashMap::new();
         data.list("", &mut |found| {
             if let Found::File(entry) = found {
-                by_identity.insert(entry.identity, entry.path);
+                if known.contains(&entry.identity) {
+                    by_identity.insert(entry.identity, entry.path);
+                } else {
+                    let key = (entry.identity.len, entry.identity.modified);
+                    others.entry(key).or_default().push(entry);
+                }
             }
             Ok(())
         })?;
-        Ok(Self { data, run, by_identity, taken: HashSet::new() })
+        Ok(Self { data, run, by_identity, others, taken: HashSet::new() })
+    }
+
+    /// The file that a member has become by being healed: another one with the length and the time
+    /// of the old one. A time in whole seconds is not enough to know it by.
+    fn healed(&self, path: &str, member: &Member) -> Option<&Entry> {
+        let Identity { len, modified, .. } = member.identity;
+        if modified % 1_000_000_000 == 0 {
+            return None;
+        }
+        let alike = self.others.get(&(len, modified))?;
+        if let Some(here) = alike.iter().find(|entry| entry.path == path) {
+            return Some(here);
+        }
+        let mut free = alike.iter().filter(|entry| !self.taken.contains(&entry.path));
+        free.next().filter(|_| free.next().is_none())
     }
 
     /// Where the members of a parity file are; `None` for those that a later one covers.
@@ -207,6 +234,9 @@ impl<'a> Places<'a> {
         }
         if let Some(other) = self.by_identity.get(&member.identity) {
             return Ok(Now::Here(other.clone(), member.identity.clone()));
+        }
+        if let Some(entry) = self.healed(path, member) {
+            return Ok(Now::Here(entry.path.clone(), entry.identity.clone()));
         }
         let Some(entry) = entry else { return Ok(Now::Gone) };
         if entry.identity.len == member.identity.len

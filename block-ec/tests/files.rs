@@ -3,10 +3,11 @@
 mod common;
 
 use std::fs;
+use std::sync::Arc;
 
 use common::{Place, Random, all, identity, options};
 use restripe::ErasureCode as _;
-use restripe_block_ec::{Error, Healing, Outcome, Run, State};
+use restripe_block_ec::{Error, Healing, LocalStore, Outcome, Protection, Run, State};
 
 const POLICIES: [&str; 7] = [
     "RS-3-2-4k",
@@ -217,6 +218,37 @@ fn files_that_were_rotated_take_their_parity_with_them() {
     for number in 0..4 {
         assert!(place.read(&format!("log.{number}")) == contents[(number + 3) % 4]);
     }
+}
+
+#[test]
+fn a_file_that_was_healed_is_known_again_after_the_loss_of_the_metastore() {
+    let place = Place::new();
+    let contents: Vec<Vec<u8>> = (0..3).map(|number| Random::new(number).bytes(3000)).collect();
+    for (number, content) in contents.iter().enumerate() {
+        place.write(&format!("{number}"), content);
+    }
+    place.protect("RS-3-2-4k");
+    for number in 0..2 {
+        place.damage(&format!("{number}"), 500, 100);
+    }
+    assert!(place.heal().is_clean());
+    // Damaged again, one of them under another name; nothing but the times tells who they are.
+    place.damage("0", 100, 700);
+    place.damage("1", 100, 700);
+    fs::rename(place.path("1"), place.path("other")).unwrap();
+    fs::remove_file(place.own("metastore.db")).unwrap();
+    let (data, parity) = (LocalStore::new(place.root()), LocalStore::new(place.own("parity")));
+    let rescanned = Protection::rescan(
+        Arc::new(data),
+        Arc::new(parity),
+        &place.own("metastore.db"),
+        &Run::simple(),
+    );
+    let (protection, report) = rescanned.unwrap();
+    assert_eq!((report.protected.files, report.renamed, report.changed), (3, 1, 0));
+    drop(protection);
+    assert!(place.heal().is_clean());
+    assert!(place.read("0") == contents[0] && place.read("other") == contents[1]);
 }
 
 #[test]
@@ -454,9 +486,9 @@ fn two_at_once_are_told_apart_and_readers_are_let_in() {
     let second = place.try_open(restripe_block_ec::Hook::default());
     let Err(Error::Busy { holder, .. }) = second else { panic!("{second:?}") };
     assert_eq!(holder, Some(std::process::id()));
-    let reader = restripe_block_ec::Protection::open_read_only(
-        std::sync::Arc::new(restripe_block_ec::LocalStore::new(place.root())),
-        std::sync::Arc::new(restripe_block_ec::LocalStore::new(place.own("parity"))),
+    let reader = Protection::open_read_only(
+        Arc::new(LocalStore::new(place.root())),
+        Arc::new(LocalStore::new(place.own("parity"))),
         &place.own("metastore.db"),
     )
     .unwrap();
