@@ -226,8 +226,10 @@ impl Model {
             }
             if known.disk != known.owners {
                 let told = report.damaged_files.iter().any(|file| file.path == *name);
-                // Under a path that is not recorded yet, it is among what was not looked at.
-                let not_looked_at = !healthy && report.unprotected.files > 0;
+                // Under a path that is not recorded yet, it is among what was not looked at; under
+                // one that was another file's, that one is said to have changed.
+                let changed = report.changed.iter().any(|file| file.path == *name);
+                let not_looked_at = !healthy && (report.unprotected.files > 0 || changed);
                 assert!(told || not_looked_at, "{name} is not told of: {:#?}", self.log);
             }
         }
