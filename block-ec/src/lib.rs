@@ -13,9 +13,11 @@
 //! | file systems and object stores | [`store`] |
 //! | what is recorded, and what is being done | [`metastore`], [`state`] |
 //! | protect, scrub, heal, read, rescan | [`Protection`] |
+//! | files by position, durably | [`file`](mod@file) |
 
 mod check;
 mod error;
+pub mod file;
 pub mod geometry;
 pub mod header;
 mod heal;

@@ -4,63 +4,9 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+pub use restripe_block_ec::file::{forget_cached, read_at, write_all_at};
+
 use crate::failure::{Failure, Result};
-
-#[cfg(unix)]
-fn read_some(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
-}
-
-#[cfg(unix)]
-fn write_some(file: &File, buffer: &[u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::write_at(file, buffer, offset)
-}
-
-#[cfg(windows)]
-fn read_some(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
-}
-
-#[cfg(windows)]
-fn write_some(file: &File, buffer: &[u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_write(file, buffer, offset)
-}
-
-/// Reads from `offset` on until the buffer is full or the file ends; returns the bytes read.
-///
-/// # Errors
-///
-/// What the system says; what was read before that is lost.
-pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut read = 0;
-    while read < buffer.len() {
-        match read_some(file, &mut buffer[read..], offset + read as u64) {
-            Ok(0) => break,
-            Ok(count) => read += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(read)
-}
-
-/// Writes the whole buffer at `offset`.
-///
-/// # Errors
-///
-/// What the system says; part of the buffer may then have been written.
-pub fn write_all_at(file: &File, buffer: &[u8], offset: u64) -> io::Result<()> {
-    let mut written = 0;
-    while written < buffer.len() {
-        match write_some(file, &buffer[written..], offset + written as u64) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => written += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
 
 /// Opens a file for reading, and its length, if it is a regular one: opening a pipe would wait for
 /// somebody to write to it.
@@ -101,29 +47,14 @@ pub fn will_need(file: &File, offset: u64, len: u64) {
     let _ = (file, offset, len);
 }
 
-/// Asks the system to forget what it holds of a file in memory, so that what is read next comes
-/// from the disk. Advice only; what is not on the disk yet stays.
-pub fn forget_cached(file: &File) {
-    #[cfg(target_os = "linux")]
-    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
-    #[cfg(not(target_os = "linux"))]
-    let _ = file;
-}
-
 /// Puts a folder's list of names on the disk, so that files created or renamed in it stay.
 ///
 /// # Errors
 ///
 /// [`Failure::Io`] with the folder.
 pub fn sync_folder(folder: &Path) -> Result<()> {
-    // Windows has no such call; its file systems order these writes themselves.
-    #[cfg(unix)]
-    File::open(folder)
-        .and_then(|handle| handle.sync_all())
-        .map_err(|error| Failure::io("sync the folder", folder, error))?;
-    #[cfg(not(unix))]
-    let _ = folder;
-    Ok(())
+    restripe_block_ec::file::sync_folder(folder)
+        .map_err(|error| Failure::io("sync the folder", folder, error))
 }
 
 /// The folder that a path lies in; `.` where the path has none.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{LocalSource, system, unless_missing};
 use crate::error::{Error, Result};
+use crate::file;
 use crate::hook::Hook;
 use crate::identity::Identity;
 use crate::store::{Draft, Publish, Published, Source};
@@ -95,7 +96,7 @@ impl Draft for LocalDraft {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         self.hook
             .before("write")
-            .and_then(|()| system::write_all_at(&self.file, bytes, offset))
+            .and_then(|()| file::write_all_at(&self.file, bytes, offset))
             .map_err(Error::store("write beside", &*self.path))
     }
 
@@ -109,7 +110,7 @@ impl Draft for LocalDraft {
     }
 
     fn read_back(&self) -> Result<Option<Box<dyn Source>>> {
-        system::forget_cached(&self.file);
+        file::forget_cached(&self.file);
         let file = self.file.try_clone().map_err(Error::store("read back", &*self.path))?;
         Ok(Some(Box::new(LocalSource { file, path: self.path.clone() })))
     }
@@ -123,7 +124,7 @@ impl Draft for LocalDraft {
             published.map_err(Error::store("put the new file in place of", &*self.path))?;
         let Some(identity) = published else { return Ok(Published::Changed) };
         self.unfinished = false;
-        system::sync_folder(&self.target)
+        system::sync_folder_of(&self.target)
             .map_err(Error::store("sync the folder of", &*self.path))?;
         Ok(Published::Done(identity))
     }

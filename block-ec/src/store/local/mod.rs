@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Draft, Found, Source, Store};
 use crate::error::{Error, Result};
+use crate::file;
 use crate::hook::Hook;
 use crate::identity::{Entry, Identity, join};
 
@@ -207,7 +208,7 @@ impl Store for LocalStore {
         let removed =
             self.hook.before("unlink").and_then(|()| unless_missing(fs::remove_file(&full)));
         if removed.map_err(Error::store("remove", path))?.is_some() {
-            system::sync_folder(&full).map_err(Error::store("sync the folder of", path))?;
+            system::sync_folder_of(&full).map_err(Error::store("sync the folder of", path))?;
         }
         Ok(())
     }
@@ -225,7 +226,7 @@ impl Source for LocalSource {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        system::read_at(&self.file, buffer, offset)
+        file::read_at(&self.file, buffer, offset)
     }
 }
 
