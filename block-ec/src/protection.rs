@@ -9,7 +9,7 @@ use crate::hook::Hook;
 use crate::metastore::{Job, Metastore};
 use crate::set::Set;
 use crate::state::State;
-use crate::store::Store;
+use crate::store::{Found, Store};
 
 /// Files of a store that are protected by parity files in the same store or another.
 ///
@@ -46,7 +46,8 @@ impl Protection {
     /// # Errors
     ///
     /// [`Error::Busy`] while another process is at work on the metastore, [`Error::Metastore`] for
-    /// one that cannot be used, and what the stores refuse.
+    /// one that cannot be used, or that is new where there are parity files, and what the stores
+    /// refuse.
     pub fn open(
         data: impl Store + 'static,
         parity: impl Store + 'static,
@@ -68,6 +69,7 @@ impl Protection {
     ) -> Result<Self> {
         let metastore = Metastore::open(metastore, hook)?;
         let protection = Self { data, parity, metastore };
+        protection.expect_known_parity()?;
         protection.recover()?;
         Ok(protection)
     }
@@ -83,7 +85,9 @@ impl Protection {
         metastore: &Path,
     ) -> Result<Self> {
         let metastore = Metastore::open_read_only(metastore)?;
-        Ok(Self { data, parity, metastore })
+        let protection = Self { data, parity, metastore };
+        protection.expect_known_parity()?;
+        Ok(protection)
     }
 
     /// The metastore, to be read.
@@ -106,6 +110,30 @@ impl Protection {
 
     pub(crate) fn stores(&self) -> (&dyn Store, &dyn Store) {
         (&*self.data, &*self.parity)
+    }
+
+    /// A metastore that knows nothing, beside parity files, is one that was lost: what there is
+    /// would be given numbers that are taken, and never be removed.
+    fn expect_known_parity(&self) -> Result<()> {
+        if !self.metastore.is_unused()? {
+            return Ok(());
+        }
+        let mut known = Ok(());
+        let ended = self.parity.list("", &mut |found| match found {
+            Found::File(entry) if entry.path.ends_with(PARITY_SUFFIX) => {
+                known = Err(Error::Metastore {
+                    path: self.metastore.path().display().to_string(),
+                    message: format!("knows nothing of the parity files in {}", self.parity.name()),
+                    damaged: true,
+                });
+                Err(Error::Stopped)
+            }
+            _ => Ok(()),
+        });
+        known.and(match ended {
+            Err(Error::Stopped) => Ok(()),
+            ended => ended,
+        })
     }
 
     /// Ends the jobs of a process that died: what was begun is undone, what was to be removed is
@@ -169,7 +197,10 @@ pub(crate) fn read_header(parity: &dyn Store, path: &str) -> Result<Header> {
     Header::read(&*source, len, path)
 }
 
+/// What the names of parity files end with.
+const PARITY_SUFFIX: &str = ".parity";
+
 /// Where the parity file with a number is, a thousand to a folder.
 pub(crate) fn parity_path(sequence: u64) -> String {
-    format!("{:06}/{sequence:09}.parity", sequence / 1000)
+    format!("{:06}/{sequence:09}{PARITY_SUFFIX}", sequence / 1000)
 }

@@ -252,6 +252,19 @@ fn a_file_that_was_healed_is_known_again_after_the_loss_of_the_metastore() {
 }
 
 #[test]
+fn a_new_metastore_beside_parity_files_is_not_worked_with() {
+    let place = Place::new();
+    place.write("file", b"content");
+    place.protect("RS-3-2-4k");
+    fs::remove_file(place.own("metastore.db")).unwrap();
+    for _ in 0..2 {
+        let opened = place.try_open(restripe_block_ec::Hook::default());
+        assert!(matches!(opened, Err(Error::Metastore { damaged: true, .. })), "{opened:?}");
+    }
+    assert_eq!(place.parity_files().len(), 1);
+}
+
+#[test]
 fn damage_beyond_repair_is_told_and_the_file_is_left_exactly_as_it_is() {
     let place = Place::new();
     let content = Random::new(5).bytes(12_288);

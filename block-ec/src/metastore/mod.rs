@@ -210,6 +210,16 @@ impl Metastore {
         rows.map_err(|error| self.failed(&error))
     }
 
+    /// Whether nothing was ever done with it: no job has had a number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Metastore`].
+    pub fn is_unused(&self) -> Result<bool> {
+        let sql = "SELECT 1 FROM sqlite_sequence WHERE name = 'job'";
+        Ok(self.rows(sql, [], |_| Ok(()))?.is_empty())
+    }
+
     /// Something noted about where data and parity are.
     ///
     /// # Errors
