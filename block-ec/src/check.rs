@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::header::Header;
 use crate::identity::Identity;
 use crate::protection::{Protection, read_header};
-use crate::run::{Run, Turns, for_each};
+use crate::run::{Progress, Run, Turns, for_each};
 use crate::set::{Loaded, Set};
 
 /// What was found in a set.
@@ -84,7 +84,7 @@ impl Protection {
                 if !loaded.bad_data.is_empty() || !loaded.bad_parity.is_empty() {
                     set.repair(number as u64, loaded)?;
                 }
-                (run.progress)(group.stream.end - group.stream.start);
+                (run.progress)(Progress::Done(group.stream.end - group.stream.start));
                 Ok(())
             };
             work().map_err(|error| {

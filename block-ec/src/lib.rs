@@ -44,7 +44,7 @@ pub use protection::Protection;
 pub use read::{Healing, ReadReport};
 pub use report::{Count, Problem};
 pub use rescan::RescanReport;
-pub use run::{Rate, Run};
+pub use run::{Progress, Rate, Run};
 pub use scrub::{DamagedFile, DamagedParity, Outcome, RepairedGroup, ScrubReport};
 pub use state::State;
 pub use status::{FileStatus, StatusReport, Totals};

@@ -19,8 +19,17 @@ pub struct Run<'a> {
     pub rate: Option<&'a Rate>,
     /// Work ends with [`Error::Stopped`] soon after this is set.
     pub stop: &'a AtomicBool,
-    /// Is told of bytes of data that are done.
-    pub progress: &'a (dyn Fn(u64) + Sync),
+    /// Is told how the work gets on.
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+/// How work gets on, in bytes of data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// So many more are to be done.
+    Found(u64),
+    /// So many more are done.
+    Done(u64),
 }
 
 impl Run<'static> {

@@ -10,7 +10,7 @@ use crate::identity::Identity;
 use crate::metastore::{FileRecord, ScrubRecord};
 use crate::protection::Protection;
 use crate::report::{Count, Problem};
-use crate::run::{Run, for_each, now};
+use crate::run::{Progress, Run, for_each, now};
 use crate::set::Set;
 use crate::state::State;
 use crate::store::Found;
@@ -176,6 +176,7 @@ impl Protection {
         let mut most = 0;
         for (number, (id, _)) in sets.iter().enumerate() {
             let Some(record) = self.metastore.parity(*id)? else { continue };
+            (run.progress)(Progress::Found(record.data_len));
             let policy: restripe::layout::Policy = record.policy.parse()?;
             let group = policy.cell_size() * policy.data_units() as u64;
             if record.data_len > 4 * group {

@@ -39,6 +39,20 @@ impl Progress {
         Self::shown(output, what, || (ProgressBar::new(total as u64), template))
     }
 
+    /// A bar up to a number of bytes that is found out on the way.
+    #[must_use]
+    pub fn growing(output: &Output, what: &'static str) -> Self {
+        Self::new(output, what, Some(0))
+    }
+
+    /// Counts what is found and what is done.
+    pub fn follow(&self, progress: restripe_block_ec::Progress) {
+        match progress {
+            restripe_block_ec::Progress::Found(bytes) => self.bar.inc_length(bytes),
+            restripe_block_ec::Progress::Done(bytes) => self.bar.inc(bytes),
+        }
+    }
+
     fn shown(
         output: &Output,
         what: &'static str,

@@ -17,7 +17,7 @@ use crate::identity::Identity;
 use crate::metastore::Change;
 use crate::protection::Protection;
 use crate::report::{Count, Problem};
-use crate::run::{Run, Turns, for_each, now};
+use crate::run::{Progress, Run, Turns, for_each, now};
 use crate::set::encode;
 use crate::state::State;
 use crate::store::Source;
@@ -188,10 +188,10 @@ impl Protection {
                     };
                     stream.files.push(ReadFile { candidate, member });
                     start += bytes.len();
-                    (maker.run.progress)(entry.identity.len);
                 }
                 Err((error, damaged)) => stream.left_out.push((candidate, error, damaged)),
             }
+            (maker.run.progress)(Progress::Done(entry.identity.len));
         }
         data.truncate(start);
         Ok(stream)
@@ -278,7 +278,7 @@ impl Protection {
             all.0[at..at + data_sums.len()].copy_from_slice(&data_sums);
             let at = geometry.parity_sums_start(number as u64) as usize;
             all.1[at..at + parity_sums.len()].copy_from_slice(&parity_sums);
-            (maker.run.progress)(len as u64);
+            (maker.run.progress)(Progress::Done(len as u64));
             Ok(())
         };
         let failure = Mutex::new(None);

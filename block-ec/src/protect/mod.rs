@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::identity::{Entry, split};
 use crate::protection::Protection;
 use crate::report::{Count, Problem};
-use crate::run::{Run, for_each};
+use crate::run::{Progress, Run, for_each};
 use crate::store::Found;
 
 mod build;
@@ -233,6 +233,7 @@ impl Protection {
             }
             return Ok(());
         }
+        (run.progress)(Progress::Found(work.iter().map(Work::bytes).sum()));
         // A long file keeps all threads busy by itself; what has one group keeps one.
         let (long, short): (Vec<Work>, Vec<Work>) =
             work.into_iter().partition(|work| work.bytes() > 4 * work.group_len(options.policy));

@@ -32,7 +32,7 @@ fn run<'a>(
     resources: &Resources,
     rate: Option<&'a Rate>,
     stop: &'a AtomicBool,
-    progress: &'a (dyn Fn(u64) + Sync),
+    progress: &'a (dyn Fn(block_ec::Progress) + Sync),
 ) -> Run<'a> {
     Run { threads: resources.threads(), memory: resources.memory.0, rate, stop, progress }
 }
@@ -44,8 +44,8 @@ pub(super) fn protect(asked: &Protect, output: &Output) -> Result<Done> {
     let stop = unfinished::stop_gently();
     let mut options = ProtectOptions::new(asked.policy);
     options.dry_run = asked.dry_run;
-    let bar = Progress::new(output, "protecting", None);
-    let progress = |bytes| bar.add(bytes);
+    let bar = Progress::growing(output, "protecting");
+    let progress = |progress| bar.follow(progress);
     let run = run(&asked.resources, None, stop, &progress);
     let report = if asked.dry_run && !place.metastore.exists() {
         // Not even a metastore is made.
@@ -153,8 +153,8 @@ fn look(asked: &Look, heal: bool, dry_run: bool, output: &Output) -> Result<(Loo
     let paths = place.all_within(&asked.paths)?;
     let stop = unfinished::stop_gently();
     let rate = asked.rate.map(|rate| Rate::new(rate.0));
-    let bar = Progress::new(output, if heal { "healing" } else { "scrubbing" }, None);
-    let progress = |bytes| bar.add(bytes);
+    let bar = Progress::growing(output, if heal { "healing" } else { "scrubbing" });
+    let progress = |progress| bar.follow(progress);
     let run = run(&asked.resources, rate.as_ref(), stop, &progress);
     let protection = place.open()?;
     let report =
@@ -244,8 +244,8 @@ pub(super) fn unprotect(asked: &Unprotect, output: &Output) -> Result<Done> {
     )?;
     let paths = place.all_within(&asked.paths)?;
     let stop = unfinished::stop_gently();
-    let bar = Progress::new(output, "regrouping", None);
-    let progress = |bytes| bar.add(bytes);
+    let bar = Progress::growing(output, "regrouping");
+    let progress = |progress| bar.follow(progress);
     let run = run(&asked.resources, None, stop, &progress);
     let report = place.open()?.unprotect(&paths, asked.dry_run, &run)?;
     drop(bar);
