@@ -25,14 +25,19 @@ Examples:
   restripe protect ~/photos
   restripe protect --policy RS-10-4-4096k --parity-dir /mnt/other/parity ~/archive
   restripe protect --dry-run ~/photos
+  restripe protect s3://bucket/photos
 
 Files stay as they are. A long file gets a parity file of its own; small files of one owner in one
 folder share one. The policy's cell is the length of a unit: k of them are a group, and any m of its
 k + m units may be lost. Parity on another disk survives the loss of this one's sectors better.
 Run again it looks for files that are new or have changed; stopped at any moment, even by kill -9,
-it carries on where it was.")]
+it carries on where it was.
+
+Of objects, parity is under .restripe/parity behind the prefix, and the metastore in the user's
+folder for data (XDG_DATA_HOME). AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and
+AWS_ENDPOINT_URL say how they are reached.")]
 pub struct Protect {
-    /// Files and folders to protect
+    /// Files and folders to protect, or objects: s3://BUCKET/PREFIX
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
 
@@ -40,7 +45,8 @@ pub struct Protect {
     #[arg(long, value_name = "POLICY", default_value = "RS-6-3-4096k")]
     pub policy: Policy,
 
-    /// Folder for the parity files [default: parity beside the metastore]; kept in the metastore
+    /// Folder or s3://BUCKET/PREFIX for the parity files [default: parity beside the metastore];
+    /// kept in the metastore
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Places")]
     pub parity_dir: Option<PathBuf>,
 
@@ -67,7 +73,7 @@ Examples:
 Reads no file: it shows what is recorded, and which files have changed or gone since. Exit status
 3 when damage is known that can be healed, 4 when some cannot.")]
 pub struct Status {
-    /// A file or folder [default: everything that the metastore knows]
+    /// A file, folder or s3://BUCKET/PREFIX [default: everything that the metastore knows]
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub path: Option<PathBuf>,
 
@@ -79,7 +85,7 @@ pub struct Status {
 /// `restripe scrub` and `restripe heal`
 #[derive(Debug, Args)]
 pub struct Look {
-    /// Files and folders [default: everything that the metastore knows]
+    /// Files, folders or s3://BUCKET/PREFIX [default: everything that the metastore knows]
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
 
@@ -212,7 +218,7 @@ Examples:
 Every parity file says which files it is of, who these were, and what their checksums are. Those
 files are found again, under other names too. A metastore that is there is moved aside.")]
 pub struct Rescan {
-    /// The folder that was protected
+    /// The folder that was protected, or s3://BUCKET/PREFIX
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub folder: PathBuf,
 

@@ -2,6 +2,7 @@
 //! `restripe_block_ec`.
 
 pub mod args;
+pub mod location;
 pub mod place;
 pub mod rate;
 pub mod report;

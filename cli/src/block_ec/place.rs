@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use restripe_block_ec::metastore::Metastore;
-use restripe_block_ec::{Hook, LocalStore, Protection, Store};
+use restripe_block_ec::{Hook, Protection, Store};
 
+use super::location::{Location, absolute, endpoint};
 use crate::failure::{Failure, Result};
 
 /// The folder that holds metastore and parity unless other places are named.
@@ -15,12 +16,12 @@ const DATABASE: &str = "metastore.db";
 /// The places of some protected files.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The folder of the files.
-    pub root: PathBuf,
+    /// The folder of the files, or what the names of objects begin with.
+    pub root: Location,
     /// The database.
     pub metastore: PathBuf,
-    /// The folder of the parity files.
-    pub parity: PathBuf,
+    /// The place of the parity files.
+    pub parity: Location,
 }
 
 impl Place {
@@ -34,18 +35,18 @@ impl Place {
         store: Option<&Path>,
         parity: Option<&Path>,
     ) -> Result<Self> {
-        let paths = paths.iter().map(|path| resolve(path)).collect::<Result<Vec<_>>>()?;
+        let paths = paths.iter().map(|path| Location::of(path)).collect::<Result<Vec<_>>>()?;
         let found = match store {
             Some(store) => Some(absolute(store)?),
             None => find(&paths[0]),
         };
+        let parity = parity.map(Location::of).transpose()?;
         match found {
             Some(database) if database.exists() => {
                 let place = Self::recorded(&database)?;
-                let wanted = parity.map(resolve).transpose()?;
-                if wanted.as_ref().is_some_and(|wanted| *wanted != place.parity) {
+                if parity.is_some_and(|wanted| wanted != place.parity) {
                     return Err(Failure::asked(
-                        format!("the parity files are in {}", place.parity.display()),
+                        format!("the parity files are in {}", place.parity),
                         "leave --parity-dir away, or name another metastore with --store",
                     ));
                 }
@@ -53,11 +54,11 @@ impl Place {
             }
             database => {
                 let root = common_folder(&paths)?;
-                let metastore = database.unwrap_or_else(|| root.join(OWN).join(DATABASE));
-                let parity = match parity {
-                    Some(parity) => absolute(parity)?,
-                    None => beside(&metastore),
+                let metastore = match database {
+                    Some(database) => database,
+                    None => own_metastore(&root)?,
                 };
+                let parity = parity.unwrap_or_else(|| beside(&root, &metastore));
                 Ok(Self { root, metastore, parity })
             }
         }
@@ -69,12 +70,12 @@ impl Place {
     ///
     /// [`Failure::Asked`] where there is no metastore.
     pub fn of(path: Option<&Path>, store: Option<&Path>) -> Result<Self> {
-        let path = resolve(path.unwrap_or(Path::new(".")))?;
+        let path = Location::of(path.unwrap_or(Path::new(".")))?;
         let database = match store {
             Some(store) => absolute(store)?,
             None => find(&path).ok_or_else(|| {
                 Failure::asked(
-                    format!("{} is not protected, nor is a folder above it", path.display()),
+                    format!("{path} is not protected, nor is a folder above it"),
                     "protect it first, or name the metastore with --store",
                 )
             })?,
@@ -88,16 +89,15 @@ impl Place {
     ///
     /// [`Failure::Io`] for a folder that is not there.
     pub fn to_rescan(folder: &Path, store: Option<&Path>, parity: Option<&Path>) -> Result<Self> {
-        let root = resolve(folder)?;
+        let root = Location::of(folder)?;
         let metastore = match store {
             Some(store) => absolute(store)?,
-            None => root.join(OWN).join(DATABASE),
+            None => own_metastore(&root)?,
         };
         let parity = match parity {
-            Some(parity) => absolute(parity)?,
-            None => {
-                Self::recorded(&metastore).map_or_else(|_| beside(&metastore), |place| place.parity)
-            }
+            Some(parity) => Location::of(parity)?,
+            None => Self::recorded(&metastore)
+                .map_or_else(|_| beside(&root, &metastore), |place| place.parity),
         };
         Ok(Self { root, metastore, parity })
     }
@@ -106,21 +106,23 @@ impl Place {
     fn recorded(database: &Path) -> Result<Self> {
         let metastore = Metastore::open_read_only(database)?;
         let own_root = || database.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
-        let root = metastore.place("root")?.map_or_else(|| own_root().to_owned(), PathBuf::from);
-        let parity = metastore.place("parity")?.map_or_else(|| beside(database), PathBuf::from);
+        let root = metastore
+            .place("root")?
+            .map_or_else(|| Location::Local(own_root().to_owned()), |root| Location::noted(&root));
+        let parity = metastore
+            .place("parity")?
+            .map_or_else(|| beside(&root, database), |parity| Location::noted(&parity));
         Ok(Self { root, metastore: database.to_owned(), parity })
     }
 
-    /// The store of the files: everything below the root but metastore and parity.
-    #[must_use]
-    pub fn data(&self) -> LocalStore {
-        LocalStore::new(&self.root).without(self.parity.clone()).without(self.metastore.clone())
-    }
-
-    /// The store of the parity files.
-    #[must_use]
-    pub fn parity_store(&self) -> LocalStore {
-        LocalStore::new(&self.parity)
+    /// The stores of the files, without metastore and parity, and of the parity files.
+    ///
+    /// # Errors
+    ///
+    /// What keeps an object store from being used.
+    pub fn stores(&self) -> Result<(Arc<dyn Store>, Arc<dyn Store>)> {
+        let metastore = Location::Local(self.metastore.clone());
+        Ok((self.root.store(&[&self.parity, &metastore])?, self.parity.store(&[])?))
     }
 
     /// Opens it for work.
@@ -129,8 +131,7 @@ impl Place {
     ///
     /// As [`Protection::open`].
     pub fn open(&self) -> Result<Protection> {
-        let (data, parity): (Arc<dyn Store>, Arc<dyn Store>) =
-            (Arc::new(self.data()), Arc::new(self.parity_store()));
+        let (data, parity) = self.stores()?;
         let protection =
             Protection::open_with_hook(data, parity, &self.metastore, Hook::default())?;
         self.record(&protection)?;
@@ -143,7 +144,7 @@ impl Place {
     ///
     /// As [`Protection::open_read_only`].
     pub fn open_read_only(&self) -> Result<Protection> {
-        let (data, parity) = (Arc::new(self.data()), Arc::new(self.parity_store()));
+        let (data, parity) = self.stores()?;
         Ok(Protection::open_read_only(data, parity, &self.metastore)?)
     }
 
@@ -155,12 +156,14 @@ impl Place {
     /// [`Failure::BlockEc`].
     pub fn record(&self, protection: &Protection) -> Result<()> {
         let metastore = protection.metastore();
-        let own = self.metastore == self.root.join(OWN).join(DATABASE);
+        let own = self.root.local().is_some_and(|root| self.metastore == in_folder(root));
         if !own && metastore.place("root")?.is_none() {
-            metastore.set_place("root", &self.root.to_string_lossy())?;
+            metastore.set_place("root", &self.root.to_string())?;
         }
-        if self.parity != beside(&self.metastore) && metastore.place("parity")?.is_none() {
-            metastore.set_place("parity", &self.parity.to_string_lossy())?;
+        if self.parity != beside(&self.root, &self.metastore)
+            && metastore.place("parity")?.is_none()
+        {
+            metastore.set_place("parity", &self.parity.to_string())?;
         }
         Ok(())
     }
@@ -171,18 +174,12 @@ impl Place {
     ///
     /// [`Failure::Asked`] for one that does not lie in the root, or is not UTF-8.
     pub fn within(&self, path: &Path) -> Result<String> {
-        let full = resolve(path)?;
-        let inside = full.strip_prefix(&self.root).map_err(|_| {
+        self.root.within(&Location::of(path)?)?.ok_or_else(|| {
             Failure::asked(
-                format!("{} does not lie in {}", path.display(), self.root.display()),
+                format!("{} does not lie in {}", path.display(), self.root),
                 format!("{} knows only what does", self.metastore.display()),
             )
-        })?;
-        let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
-        let names = names.ok_or_else(|| {
-            Failure::asked(format!("{} is not UTF-8", path.display()), "rename it")
-        })?;
-        Ok(names.join("/"))
+        })
     }
 
     /// [`within`](Self::within) for several; all that there is for none.
@@ -208,59 +205,76 @@ impl Place {
     }
 }
 
-/// Where parity is unless another place is named.
-fn beside(metastore: &Path) -> PathBuf {
+/// Where parity is unless another place is named: that of objects is with the objects.
+fn beside(root: &Location, metastore: &Path) -> Location {
+    if let Location::Objects { .. } = root {
+        return root.join(OWN).join("parity");
+    }
     let folder = metastore.parent().unwrap_or(Path::new("."));
-    match metastore.file_name() {
+    Location::Local(match metastore.file_name() {
         Some(name) if name != DATABASE => {
             let mut name = name.to_owned();
             name.push(".parity");
             folder.join(name)
         }
         _ => folder.join("parity"),
-    }
+    })
 }
 
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|error| Failure::io("find", path, error))
+fn in_folder(root: &Path) -> PathBuf {
+    root.join(OWN).join(DATABASE)
 }
 
-/// A path without symbolic links but for its last name: that of a file that may be gone.
-fn resolve(path: &Path) -> Result<PathBuf> {
-    let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
-    if !is_link && let Ok(full) = path.canonicalize() {
-        return Ok(full);
+/// Where the metastore of a folder is unless another place is named: in it. That of objects has to
+/// be a file of this machine, in the user's folder for data, by endpoint, bucket and prefix.
+fn own_metastore(root: &Location) -> Result<PathBuf> {
+    match root {
+        Location::Local(root) => Ok(in_folder(root)),
+        Location::Objects { bucket, prefix } => {
+            let folder = |name| std::env::var_os(name).filter(|folder| !folder.is_empty());
+            let data = folder("XDG_DATA_HOME")
+                .or_else(|| folder("LOCALAPPDATA"))
+                .map(PathBuf::from)
+                .or_else(|| folder("HOME").map(|home| PathBuf::from(home).join(".local/share")))
+                .ok_or_else(|| {
+                    Failure::asked(
+                        "there is no folder for data of this user",
+                        "say with --store where the metastore is to be",
+                    )
+                })?;
+            let endpoint = endpoint().unwrap_or_else(|| "aws".to_owned());
+            let endpoint = endpoint.split_once("://").map_or(&*endpoint, |(_, host)| host);
+            let endpoint = endpoint.trim_end_matches('/').replace(['/', ':'], "_");
+            let store = data.join("restripe/s3").join(endpoint).join(bucket);
+            Ok(in_folder(&store.join(prefix)))
+        }
     }
-    let full = absolute(path)?;
-    let (Some(folder), Some(name)) = (full.parent(), full.file_name()) else { return Ok(full) };
-    let folder = folder.canonicalize().map_err(|error| Failure::io("find", folder, error))?;
-    Ok(folder.join(name))
 }
 
 /// The metastore of the folder that a path is or lies in, or of one above it.
-fn find(path: &Path) -> Option<PathBuf> {
-    path.ancestors().map(|folder| folder.join(OWN).join(DATABASE)).find(|path| path.is_file())
+fn find(path: &Location) -> Option<PathBuf> {
+    let above = std::iter::successors(Some(path.clone()), Location::parent);
+    above.filter_map(|folder| own_metastore(&folder).ok()).find(|path| path.is_file())
 }
 
 /// The deepest folder that holds all of some paths.
-fn common_folder(paths: &[PathBuf]) -> Result<PathBuf> {
-    let folder = |path: &PathBuf| match path.metadata() {
-        Ok(metadata) if metadata.is_dir() => Ok(path.clone()),
-        Ok(_) => Ok(path.parent().unwrap_or(path).to_owned()),
-        Err(error) => Err(Failure::io("look at", path, error)),
-    };
-    let mut common = folder(&paths[0])?;
+fn common_folder(paths: &[Location]) -> Result<Location> {
+    let mut common = paths[0].folder()?;
     for path in &paths[1..] {
-        let other = folder(path)?;
-        while !other.starts_with(&common) {
-            common.pop();
+        let other = path.folder()?;
+        while common.within(&other)?.is_none() {
+            common = common.parent().ok_or_else(nothing_in_common)?;
         }
     }
-    if common.parent().is_none() {
-        return Err(Failure::asked(
-            "these paths have nothing in common but the root of the file system",
-            "protect them one by one, or say with --store where the metastore is to be",
-        ));
+    if common.local().is_some_and(|common| common.parent().is_none()) {
+        return Err(nothing_in_common());
     }
     Ok(common)
+}
+
+fn nothing_in_common() -> Failure {
+    Failure::asked(
+        "these paths have nothing in common",
+        "protect them one by one, or say with --store where the metastore is to be",
+    )
 }

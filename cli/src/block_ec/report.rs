@@ -9,20 +9,21 @@ use super::place::Place;
 /// Where everything is.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PlaceReport {
-    /// The folder of the files; paths of files are within it.
+    /// The folder of the files, or the address that the names of objects begin with; paths of
+    /// files are within it.
     pub root: String,
     /// The metastore.
     pub metastore: String,
-    /// The folder of the parity files.
+    /// The folder or address of the parity files.
     pub parity: String,
 }
 
 impl From<&Place> for PlaceReport {
     fn from(place: &Place) -> Self {
         Self {
-            root: place.root.display().to_string(),
+            root: place.root.to_string(),
             metastore: place.metastore.display().to_string(),
-            parity: place.parity.display().to_string(),
+            parity: place.parity.to_string(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The commands of parity files.
 
 use std::io::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -52,7 +51,8 @@ pub(super) fn protect(asked: &Protect, output: &Output) -> Result<Done> {
         let scratch =
             tempfile::tempdir().map_err(|error| Failure::io("create", "a folder", error))?;
         let metastore = scratch.path().join("metastore.db");
-        Protection::open(place.data(), place.parity_store(), &metastore)?
+        let (data, parity) = place.stores()?;
+        Protection::open_with_hook(data, parity, &metastore, block_ec::Hook::default())?
             .protect(&paths, &options, &run)?
     } else {
         place.open()?.protect(&paths, &options, &run)?
@@ -295,14 +295,16 @@ pub(super) fn watch(asked: &Watch, output: &Output) -> Result<Done> {
 fn rescan(asked: &Rescan) -> Result<Done> {
     let store = asked.place.store.as_deref();
     let place = Place::to_rescan(&asked.folder, store, asked.parity_dir.as_deref())?;
-    if !place.parity.is_dir() {
+    if let Some(folder) = place.parity.local()
+        && !folder.is_dir()
+    {
         return Err(Failure::folder(
-            &place.parity,
+            folder,
             "there are no parity files here",
             "name their folder with --parity-dir",
         ));
     }
-    let (data, parity) = (Arc::new(place.data()), Arc::new(place.parity_store()));
+    let (data, parity) = place.stores()?;
     let (protection, report) = Protection::rescan(data, parity, &place.metastore, &Run::simple())?;
     place.record(&protection)?;
     let report = RescanReport {
