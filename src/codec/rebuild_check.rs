@@ -30,7 +30,8 @@ pub(crate) struct CheckedPlan {
 }
 
 struct Check {
-    /// One row over inputs and outputs.
+    /// One row over outputs and inputs, both from the last to the first: see
+    /// [`self_check`](super::self_check).
     row: Matrix,
     program: Program,
 }
@@ -67,10 +68,11 @@ impl CheckedPlan {
         let mut random = seed;
         for output in 0..outputs {
             let weight = next_nonzero(&mut random);
-            row.set(0, inputs + output, weight);
+            row.set(0, outputs - 1 - output, weight);
             for input in 0..inputs {
                 let product = mul_without_tables(weight, coefficients.get(output, input));
-                row.set(0, input, row.get(0, input) ^ product);
+                let column = outputs + inputs - 1 - input;
+                row.set(0, column, row.get(0, column) ^ product);
             }
         }
         let program = program(plan.kernel(), &row)?;
@@ -180,7 +182,7 @@ fn first_difference<O: AsMut<[u8]>>(
     let inputs = inputs.iter().map(|input| part(input, start, end));
     let outputs = outputs.iter_mut().map(|output| &*part_mut(output.as_mut(), start, end));
     check.run(
-        inputs.chain(outputs),
+        outputs.rev().chain(inputs.rev()),
         core::iter::once(&mut *differences),
         core::iter::empty(),
         false,

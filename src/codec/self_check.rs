@@ -60,7 +60,7 @@ fn encode_then_check<D: AsRef<[u8]>, P: AsMut<[u8]>>(
         let parity = parity.iter_mut().map(|shard| &*part_mut(shard.as_mut(), start, end));
         let differences = &mut differences[..end - start];
         check.run(
-            data.chain(parity),
+            parity.rev().chain(data.rev()),
             core::iter::once(&mut *differences),
             core::iter::empty(),
             false,
@@ -77,8 +77,12 @@ fn encode_then_check<D: AsRef<[u8]>, P: AsMut<[u8]>>(
     Ok(())
 }
 
-/// One row over data and parity that is zero where the parity is right: the parity rows times
-/// random coefficients, none of them zero.
+/// One row over all units that is zero where the parity is right: the parity rows times random
+/// coefficients, none of them zero.
+///
+/// The units go from the last to the first: where shards lie at such a distance that all fall into
+/// the same sets of a cache, and are more than those have ways, what was touched last is still there,
+/// and reading the first one first would drive out the others one by one.
 fn check_program(code: &impl ErasureCode, seed: u64) -> Result<Program> {
     let (k, m) = (code.data_units(), code.parity_units());
     let mut random = seed;
@@ -90,7 +94,7 @@ fn check_program(code: &impl ErasureCode, seed: u64) -> Result<Program> {
             *element ^= mul_without_tables(weight, coefficient);
         }
     }
-    let row = Matrix::from_fn(1, k + m, |_, column| row[column]);
+    let row = Matrix::from_fn(1, k + m, |_, column| row[k + m - 1 - column]);
     Program::dense(KernelMatrix::new(code.kernel(), &row)).ok_or(Error::UnitCounts {
         kind: code.matrix_kind().name(),
         data_units: k,
