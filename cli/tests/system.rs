@@ -149,7 +149,8 @@ fn memory_stays_bounded_however_long_the_file_and_its_blocks_are() {
     for (arguments, paths) in commands {
         let peak = peak_memory(&format!("{arguments} {bounded}"), &paths);
         println!("{arguments}: {} KiB at the most", peak >> 10);
-        assert!(peak < 24 << 20, "{arguments} took {peak} bytes");
+        // The program itself has about 10 MiB, and every thread a little beside its buffers.
+        assert!(peak < 28 << 20, "{arguments} took {peak} bytes");
     }
     assert!(fs::read(target).unwrap() == encoded.content);
 }

@@ -26,7 +26,7 @@ pub struct PassBudget {
     pub workers: usize,
     /// Bytes of each row in a tile.
     pub tile: usize,
-    /// Bytes that the buffers of one thread may take.
+    /// Bytes that the rounds of one thread may take.
     pub memory: usize,
 }
 
@@ -57,7 +57,9 @@ impl PassBudget {
                 ));
             }
         }
-        budget.memory = usize::try_from(memory / budget.workers as u64).unwrap_or(usize::MAX);
+        // Two rounds at a time, as the buffers above are two tiles: more would only leave the cache.
+        let memory = memory / 2 / budget.workers as u64;
+        budget.memory = usize::try_from(memory).unwrap_or(usize::MAX);
         Ok(budget)
     }
 }
@@ -88,7 +90,7 @@ pub fn run(
     let units = group.units().len();
     let work = || {
         let tile = budget.tile.min(longest as usize);
-        let mut buffers = vec![vec![0; tile]; rows.count()];
+        let mut buffers: Vec<Vec<u8>> = Vec::new();
         let mut marks = Marks::default();
         let mut healer = Healer::new(group, options);
         let mut memory = Memory::default();
@@ -129,7 +131,10 @@ pub fn run(
                             by_healer = rows.tile_end(at, tile as u64).min(end);
                         }
                     }
+                    // The memory is there for either.
+                    rounds.free();
                 }
+                buffers.resize_with(rows.count(), || vec![0; tile]);
                 while at < by_healer {
                     let piece_end = rows.piece_end(at, tile as u64).min(by_healer);
                     let (start, len) = (rows.start(at), (piece_end - at) as usize);
@@ -146,6 +151,9 @@ pub fn run(
                         return;
                     }
                     at = piece_end;
+                }
+                if rounds.is_some() {
+                    buffers = Vec::new();
                 }
             }
         }

@@ -92,6 +92,11 @@ impl<'a> Rounds<'a> {
         Self { group, terms, checksum, sources, memory }
     }
 
+    /// Gives back the memory of the buffers.
+    pub fn free(&mut self) {
+        *self.memory = Memory::default();
+    }
+
     /// Whether blocks can be read as they are, as far as their files tell.
     #[must_use]
     pub fn has_all(&self, units: &[usize]) -> bool {

@@ -215,11 +215,15 @@ impl Decoder<'_> {
                 self.trouble.note(self.decode(&mut window, &mut scratch));
                 self.progress.add(window.len() as u64);
             }
+            let Some((last, others)) = outputs.split_last() else { return };
             let window = Arc::new(window);
-            for output in outputs {
+            for output in others {
                 // The other ends go only after this one.
                 let _ = output.send(window.clone());
             }
+            // Not one more reference: whoever drops the last one gives back the buffers, and cannot
+            // be this thread, or they would be lost and all would wait for them.
+            let _ = last.send(window);
         }
     }
 
