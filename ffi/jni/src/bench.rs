@@ -6,10 +6,10 @@ use jni::objects::{JIntArray, JLongArray, JObject, JObjectArray};
 use jni::sys::{jint, jlong};
 use restripe::ErasureCode as _;
 
-use super::arguments::{count, length, units_into};
+use super::arguments::{count, units_into};
 use super::code::CODES;
 use super::failure::call_raw;
-use super::memory::{Given, List, Memory, Stretch};
+use super::memory::{List, TwoLists};
 
 /// `static void encode(long handle, Object[] memory, long[] starts, int data, int parity, int length,
 /// int times)`
@@ -29,15 +29,8 @@ pub extern "system" fn Java_restripe_RustCalls_encode<'local>(
         let code = CODES.get(handle)?;
         let (data, parity) = (count("data shards", data)?, count("parity shards", parity)?);
         let times = count("times", times)?;
-        let mut given = Given::default();
-        given.read(env, &memory, &starts, data + parity, true)?;
-        let mut memory = Memory::new(env, true, length(len)?);
-        // SAFETY: Java gives direct buffers with so many bytes.
-        unsafe {
-            memory.inputs("data shard", &given, 0..data, Stretch::Data)?;
-            memory.outputs("parity shard", &given, data..data + parity, Stretch::Data)?;
-        }
-        memory.run(1, |inputs, outputs, _| {
+        let lists = TwoLists { env, memory: &memory, starts: &starts, is_direct: true, len };
+        lists.run(("data shard", data), ("parity shard", parity), |inputs, outputs| {
             for _ in 0..times {
                 code.encode(inputs, outputs)?;
             }
@@ -67,15 +60,8 @@ pub extern "system" fn Java_restripe_RustCalls_decode<'local>(
         units_into(env, &wanted, &mut to)?;
         let (available, wanted) = (&from[..], &to[..]);
         let (inputs, times) = (available.len(), count("times", times)?);
-        let mut given = Given::default();
-        given.read(env, &memory, &starts, inputs + wanted.len(), true)?;
-        let mut memory = Memory::new(env, true, length(len)?);
-        // SAFETY: Java gives direct buffers with so many bytes.
-        unsafe {
-            memory.inputs("input", &given, 0..inputs, Stretch::Data)?;
-            memory.outputs("output", &given, inputs..inputs + wanted.len(), Stretch::Data)?;
-        }
-        memory.run(1, |inputs, outputs, _| {
+        let lists = TwoLists { env, memory: &memory, starts: &starts, is_direct: true, len };
+        lists.run(("input", inputs), ("output", wanted.len()), |inputs, outputs| {
             for _ in 0..times {
                 code.plan(available, wanted)?.apply(inputs, outputs)?;
             }

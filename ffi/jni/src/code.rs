@@ -8,7 +8,7 @@ use restripe::{ErasureCode as _, Error, MatrixKind, Plan, ReedSolomon};
 use super::arguments::{checksum, count, counts, length, units, units_into};
 use super::failure::{call, call_raw};
 use super::handles::Table;
-use super::memory::{Given, List, Memory, Stretch};
+use super::memory::{Given, List, Memory, Stretch, TwoLists};
 use super::plan::PLANS;
 
 pub(crate) static CODES: Table<ReedSolomon> = Table::new("ReedSolomon");
@@ -87,15 +87,10 @@ pub extern "system" fn Java_restripe_ReedSolomon_encode<'local>(
         };
         check_count("data shards", code.data_units(), data)?;
         check_count("parity shards", code.parity_units(), parity)?;
-        let mut given = Given::default();
-        given.read(env, &memory, &starts, data + parity, direct)?;
-        let mut memory = Memory::new(env, direct, length(len)?);
-        // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
-        unsafe {
-            memory.inputs("data shard", &given, 0..data, Stretch::Data)?;
-            memory.outputs("parity shard", &given, data..data + parity, Stretch::Data)?;
-        }
-        memory.run(1, |inputs, outputs, _| Ok(code.encode_plan().apply(inputs, outputs)?))
+        let lists = TwoLists { env, memory: &memory, starts: &starts, is_direct: direct, len };
+        lists.run(("data shard", data), ("parity shard", parity), |inputs, outputs| {
+            code.encode_plan().apply(inputs, outputs)
+        })
     });
 }
 

@@ -11,10 +11,11 @@ use std::sync::OnceLock;
 use std::{ptr, slice};
 
 use jni::objects::{JLongArray, JObjectArray};
-use jni::sys::{self, jboolean, jlong, jobject, jsize};
+use jni::sys::{self, jboolean, jint, jlong, jobject, jsize};
 use restripe::checksum::ChunkedChecksum;
 use smallvec::SmallVec;
 
+use super::arguments::length;
 use super::failure::{Failure, Outcome};
 use super::raw::RawEnv;
 
@@ -91,6 +92,38 @@ impl Given {
     /// The array, null for a direct buffer, and where the bytes begin.
     fn at(&self, at: usize) -> (jobject, jlong) {
         (self.arrays.get(at).copied().unwrap_or(ptr::null_mut()), self.starts[at])
+    }
+}
+
+/// What a call says of its buffers where these are inputs and outputs only, and all of them data.
+pub(crate) struct TwoLists<'a, 'local> {
+    pub(crate) env: RawEnv,
+    pub(crate) memory: &'a JObjectArray<'local>,
+    pub(crate) starts: &'a JLongArray<'local>,
+    pub(crate) is_direct: jboolean,
+    /// Bytes in every buffer.
+    pub(crate) len: jint,
+}
+
+impl TwoLists<'_, '_> {
+    /// Goes through the data as [`Memory::run`] does. Messages call inputs and outputs by these names;
+    /// the inputs come first.
+    #[inline]
+    pub(crate) fn run(
+        self,
+        (input, inputs): (&'static str, usize),
+        (output, outputs): (&'static str, usize),
+        mut body: impl FnMut(&[&[u8]], &mut [&mut [u8]]) -> restripe::Result<()>,
+    ) -> Outcome {
+        let mut given = Given::default();
+        given.read(self.env, self.memory, self.starts, inputs + outputs, self.is_direct)?;
+        let mut memory = Memory::new(self.env, self.is_direct, length(self.len)?);
+        // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
+        unsafe {
+            memory.inputs(input, &given, 0..inputs, Stretch::Data)?;
+            memory.outputs(output, &given, inputs..inputs + outputs, Stretch::Data)?;
+        }
+        memory.run(1, |inputs, outputs, _| Ok(body(inputs, outputs)?))
     }
 }
 

@@ -9,7 +9,7 @@ use super::arguments::{checksum, count, counts, length, units};
 use super::code::KeptPlan;
 use super::failure::{Failure, Outcome, call, call_raw};
 use super::handles::Table;
-use super::memory::{Given, Memory, Stretch};
+use super::memory::{Given, Memory, Stretch, TwoLists};
 
 pub(crate) static PLANS: Table<KeptPlan> = Table::new("Plan");
 
@@ -114,20 +114,10 @@ pub extern "system" fn Java_restripe_Plan_apply<'local>(
     call_raw(&mut env, |env| {
         let plan = PLANS.get(handle)?;
         let (inputs, outputs) = (count("inputs", inputs)?, count("outputs", outputs)?);
-        let mut given = Given::default();
-        given.read(env, &memory, &starts, inputs + outputs, direct)?;
-        let mut memory = Memory::new(env, direct, length(len)?);
-        // SAFETY: Java gives direct buffers with so many bytes where it says so, else arrays.
-        unsafe {
-            memory.inputs("input", &given, 0..inputs, Stretch::Data)?;
-            memory.outputs("output", &given, inputs..inputs + outputs, Stretch::Data)?;
-        }
-        memory.run(1, |inputs, outputs, _| {
-            match accumulate {
-                true => plan.apply_accumulate(inputs, outputs)?,
-                false => plan.apply(inputs, outputs)?,
-            }
-            Ok(())
+        let lists = TwoLists { env, memory: &memory, starts: &starts, is_direct: direct, len };
+        lists.run(("input", inputs), ("output", outputs), |inputs, outputs| match accumulate {
+            true => plan.apply_accumulate(inputs, outputs),
+            false => plan.apply(inputs, outputs),
         })
     });
 }
