@@ -253,18 +253,22 @@ impl Run {
     fn tell_by(self: &Arc<Self>, tell: impl FnOnce(&mut Machine, Duration)) -> Option<Work> {
         let mut machine = self.lock();
         tell(&mut machine, self.begun.elapsed());
-        let mut follows = None;
+        let (mut follows, mut others) = (None, Vec::new());
         while let Some(action) = machine.rounds.poll() {
             let Some(work) = self.carry_out(&mut machine, action) else { continue };
             let is_of_these_bytes = matches!(work, Work::Compute(_) | Work::Send { .. });
             if is_of_these_bytes && follows.is_none() {
                 follows = Some(work);
             } else {
-                self.spawn(work);
+                others.push(work);
             }
         }
         if machine.is_over {
             (self.caller)(ForCaller::Home);
+        }
+        drop(machine);
+        if !others.is_empty() {
+            self.spawn_each(others);
         }
         follows
     }
@@ -321,17 +325,26 @@ impl Run {
     }
 
     /// Has something done by the next thread that is free.
-    pub(super) fn spawn(self: &Arc<Self>, work: Work) {
-        let kind = match &work {
+    fn spawn(self: &Arc<Self>, work: Work) {
+        self.spawn_each([work]);
+    }
+
+    fn spawn_each(self: &Arc<Self>, works: impl IntoIterator<Item = Work>) {
+        self.shared.io.run_all(works.into_iter().map(|work| {
+            let run = Arc::clone(self);
+            (self.kind_of(&work), move || run.work(work))
+        }));
+    }
+
+    fn kind_of(&self, work: &Work) -> Kind {
+        match work {
             Work::Open { .. } => Kind::Waits,
             Work::Read(read) if !self.sources[read.source()].is_local() => Kind::Waits,
             Work::Read(_) => self.kind(&self.shared.read_limit),
             Work::Compute(_) => Kind::Brisk,
             Work::Send { target } if !self.targets[*target].is_local() => Kind::Waits,
             Work::Send { .. } => self.kind(&self.shared.write_limit),
-        };
-        let run = Arc::clone(self);
-        self.shared.io.run(kind, move || run.work(work));
+        }
     }
 
     /// Has something done that waits for others.

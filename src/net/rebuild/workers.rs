@@ -4,8 +4,15 @@
 use std::boxed::Box;
 use std::collections::VecDeque;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+use std::vec::Vec;
+
+/// How long a thread without a task looks for one before it sleeps: about what it takes to wake it,
+/// on a virtual machine above all. Most tasks are over sooner, and more follow from them.
+const LOOK_FOR: Duration = Duration::from_micros(100);
 
 type Task = Box<dyn FnOnce() + Send>;
 
@@ -28,7 +35,8 @@ pub(super) struct Workers {
 #[derive(Debug)]
 struct Inner {
     state: Mutex<State>,
-    changed: Condvar,
+    /// Whether there is a task: what a thread looks at that does not sleep.
+    has_tasks: AtomicBool,
     most: usize,
     name: &'static str,
 }
@@ -36,7 +44,10 @@ struct Inner {
 struct State {
     tasks: VecDeque<(Kind, Task)>,
     threads: usize,
-    idle: usize,
+    /// Whoever fell asleep last is woken first: its stack is the warmest.
+    asleep: Vec<Thread>,
+    /// Whether a thread looks for tasks: one at a time.
+    is_looking: bool,
     /// Whether a thread was woken or started that has not taken a task yet.
     is_waking: bool,
     /// Brisk tasks that are carried out, and how many at a time threads are woken for.
@@ -54,7 +65,7 @@ impl core::fmt::Debug for State {
             .debug_struct("State")
             .field("tasks", &self.tasks.len())
             .field("threads", &self.threads)
-            .field("idle", &self.idle)
+            .field("asleep", &self.asleep.len())
             .finish_non_exhaustive()
     }
 }
@@ -64,7 +75,8 @@ impl Workers {
         let state = State {
             tasks: VecDeque::new(),
             threads: 0,
-            idle: 0,
+            asleep: Vec::new(),
+            is_looking: false,
             is_waking: false,
             brisk: 0,
             most_brisk: thread::available_parallelism().map_or(1, usize::from),
@@ -72,15 +84,23 @@ impl Workers {
             seen: 0,
             is_closed: false,
         };
-        let (state, changed) = (Mutex::new(state), Condvar::new());
-        Self { inner: Arc::new(Inner { state, changed, most: most.max(1), name }) }
+        let (state, has_tasks) = (Mutex::new(state), AtomicBool::new(false));
+        Self { inner: Arc::new(Inner { state, has_tasks, most: most.max(1), name }) }
     }
 
     /// Has a task carried out, when its turn comes.
     pub(super) fn run(&self, kind: Kind, task: impl FnOnce() + Send + 'static) {
+        self.run_all([(kind, task)]);
+    }
+
+    /// Has tasks carried out, when their turns come.
+    pub(super) fn run_all<T: FnOnce() + Send + 'static>(
+        &self,
+        tasks: impl IntoIterator<Item = (Kind, T)>,
+    ) {
         let mut state = self.inner.lock();
-        state.tasks.push_back((kind, Box::new(task)));
-        self.inner.call(&mut state);
+        state.tasks.extend(tasks.into_iter().map(|(kind, task)| (kind, Box::new(task) as Task)));
+        self.inner.call(state);
     }
 
     /// To be called now and then by whoever waits for tasks: where none was taken since the last
@@ -94,9 +114,10 @@ impl Workers {
         }
         if state.threads > 0 {
             state.most_brisk = state.most_brisk.saturating_mul(2).min(self.inner.most);
-            self.inner.call(&mut state);
+            self.inner.call(state);
         } else if let Some((_, task)) = state.tasks.pop_front() {
             // Not even one thread is to be had: then it is the caller's turn.
+            self.inner.has_tasks.store(!state.tasks.is_empty(), Ordering::Release);
             drop(state);
             task();
         }
@@ -105,8 +126,11 @@ impl Workers {
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        self.inner.lock().is_closed = true;
-        self.inner.changed.notify_all();
+        let mut state = self.inner.lock();
+        state.is_closed = true;
+        let asleep = std::mem::take(&mut state.asleep);
+        drop(state);
+        asleep.iter().for_each(Thread::unpark);
     }
 }
 
@@ -119,15 +143,19 @@ impl Inner {
     /// Calls one thread, where there is a task for it and none has been called that has not come
     /// yet. Whoever takes a task calls the next one: so short tasks, which are over before another
     /// thread would be awake, are not paid for with a switch each.
-    fn call(self: &Arc<Self>, state: &mut State) {
+    ///
+    /// Takes the lock, so that whoever is woken finds it free.
+    fn call(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        self.has_tasks.store(!state.tasks.is_empty(), Ordering::Release);
         let Some((kind, _)) = state.tasks.front() else { return };
         let is_needed = *kind == Kind::Waits || state.brisk < state.most_brisk;
-        if state.is_waking || !is_needed {
+        if state.is_waking || state.is_looking || !is_needed {
             return;
         }
-        if state.idle > 0 {
+        if let Some(thread) = state.asleep.pop() {
             state.is_waking = true;
-            self.changed.notify_one();
+            drop(state);
+            thread.unpark();
         } else if state.threads < self.most {
             let inner = Arc::clone(self);
             let started = thread::Builder::new().name(self.name.into()).spawn(move || inner.work());
@@ -139,27 +167,61 @@ impl Inner {
     fn work(self: Arc<Self>) {
         let mut state = self.lock();
         state.is_waking = false;
+        let mut has_looked = false;
         loop {
             if let Some((kind, task)) = state.tasks.pop_front() {
                 let brisk = usize::from(kind == Kind::Brisk);
                 state.brisk += brisk;
                 state.taken += 1;
-                self.call(&mut state);
-                drop(state);
+                self.call(state);
                 // A task that panics has told nobody; the thread goes on to the next one.
                 let _ = panic::catch_unwind(AssertUnwindSafe(task));
+                has_looked = false;
                 state = self.lock();
                 state.brisk -= brisk;
             } else if state.is_closed {
                 state.threads -= 1;
                 return;
+            } else if !has_looked && !state.is_looking && state.brisk < state.most_brisk {
+                has_looked = true;
+                state.is_looking = true;
+                drop(state);
+                self.look();
+                state = self.lock();
+                state.is_looking = false;
             } else {
-                state.idle += 1;
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                state.idle -= 1;
-                state.is_waking = false;
+                state = self.sleep(state);
+                has_looked = false;
             }
         }
+    }
+
+    /// Returns when there is a task, or when looking longer would not pay.
+    fn look(&self) {
+        let begun = Instant::now();
+        while begun.elapsed() < LOOK_FOR {
+            for _ in 0..16 {
+                if self.has_tasks.load(Ordering::Acquire) {
+                    return;
+                }
+                std::hint::spin_loop();
+            }
+        }
+    }
+
+    /// Returns when this thread is called, or when all are to end.
+    fn sleep<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let this = thread::current();
+        let id = this.id();
+        state.asleep.push(this);
+        while state.asleep.iter().any(|thread| thread.id() == id) {
+            drop(state);
+            // May return for no reason, or for one of a task's.
+            thread::park();
+            state = self.lock();
+        }
+        state.is_waking = false;
+        state
     }
 }
 
@@ -202,7 +264,7 @@ impl<T> Turns<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
+    use std::sync::{Condvar, mpsc};
     use std::time::Duration;
     use std::vec::Vec;
 
