@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(objects.to_string(), "s3://photos/2024/raw");
         assert_eq!(Location::noted(&objects.to_string()), objects);
         assert_eq!(of("s3://photos").to_string(), "s3://photos");
-        assert!(of("/tmp/s3:").local().is_some());
+        assert!(of("./s3:").local().is_some());
         assert_eq!(Location::noted("/srv/a b"), Location::Local("/srv/a b".into()));
         for wrong in ["s3://", "s3:///a", "s3://b//a", "s3://b/../a", "gs://b/a"] {
             assert!(Location::of(Path::new(wrong)).is_err(), "{wrong}");
@@ -302,7 +302,7 @@ mod tests {
         assert_eq!(within("s3://b/photos").as_deref(), Some(""));
         assert_eq!(within("s3://b/photos2/a"), None);
         assert_eq!(within("s3://c/photos/a"), None);
-        assert_eq!(within("/tmp"), None);
+        assert_eq!(within("."), None);
         assert_eq!(of("s3://b/").within(&of("s3://b/a")).unwrap().as_deref(), Some("a"));
         assert_eq!(photos.join("x").parent(), Some(photos.clone()));
         assert_eq!(photos.parent().unwrap().parent(), None);
