@@ -1,15 +1,15 @@
 //! Objects: in memory, and on a server that speaks S3 (moto's, on this machine).
 
 mod common;
+#[path = "common/moto.rs"]
+mod moto;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use common::{Random, all, options, read_all, skip};
+use moto::Moto;
 use object_store::ObjectStore as Inner;
 use restripe_block_ec::store::{Draft, Found, Publish, Published, Source, Store};
 use restripe_block_ec::{
@@ -244,69 +244,26 @@ fn objects_of_several_parts_are_healed() {
     live(&memory, 70_000_000);
 }
 
-/// moto's server, ended with the test.
-struct S3(Child, u16);
-
-impl S3 {
-    fn start(test: &str) -> Option<Self> {
-        // Taken and let go: the server is told a port that is free.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Command::new("moto_server");
-        server.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
-        let Ok(child) = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
-            skip(test, "moto_server is not there (pip install 'moto[server,s3]')");
-            return None;
-        };
-        let mut server = Self(child, port);
-        let until = Instant::now() + Duration::from_secs(60);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if server.0.try_wait().unwrap().is_some() {
-                skip(test, "moto_server ends at once");
-                return None;
-            }
-            assert!(Instant::now() < until, "moto_server does not answer");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Some(server)
-    }
-
-    fn bucket(&self, name: &str) -> Arc<dyn Inner> {
-        use io::{Read as _, Write as _};
-        let mut connection = TcpStream::connect(("127.0.0.1", self.1)).unwrap();
-        write!(
-            connection,
-            "PUT /{name} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\
-             Connection: close\r\n\r\n"
-        )
+/// A bucket of its own on the server.
+fn bucket(moto: &Moto, name: &str) -> Arc<dyn Inner> {
+    moto.request("PUT", name, &[]);
+    // A second test finds it chosen.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let store = object_store::aws::AmazonS3Builder::new()
+        .with_endpoint(format!("http://127.0.0.1:{}", moto.port))
+        .with_allow_http(true)
+        .with_region("us-east-1")
+        .with_bucket_name(name)
+        .with_access_key_id("test")
+        .with_secret_access_key("test")
+        .build()
         .unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
-        assert!(answer.contains(" 200 "), "{answer}");
-        // A second test finds it chosen.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let store = object_store::aws::AmazonS3Builder::new()
-            .with_endpoint(format!("http://127.0.0.1:{}", self.1))
-            .with_allow_http(true)
-            .with_region("us-east-1")
-            .with_bucket_name(name)
-            .with_access_key_id("test")
-            .with_secret_access_key("test")
-            .build()
-            .unwrap();
-        Arc::new(store)
-    }
-}
-
-impl Drop for S3 {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    Arc::new(store)
 }
 
 #[test]
 fn objects_on_an_s3_server_are_protected_healed_and_never_written_over() {
     let test = "objects_on_an_s3_server_are_protected_healed_and_never_written_over";
-    let Some(server) = S3::start(test) else { return };
-    live(&server.bucket("first"), 5_000_000);
+    let Some(moto) = Moto::start(|why| skip(test, why)) else { return };
+    live(&bucket(&moto, "first"), 5_000_000);
 }

@@ -3,70 +3,37 @@
 #![cfg(unix)]
 
 mod common;
+#[path = "../../block-ec/tests/common/moto.rs"]
+mod moto;
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::{Random, Run, restripe, skip};
+use moto::Moto;
 use serde_json::Value;
 
-/// moto's server, ended with the test.
+/// A server, and where the command keeps metastores.
 struct S3 {
-    server: Child,
-    port: u16,
-    /// Where the command keeps metastores.
+    moto: Moto,
     home: tempfile::TempDir,
 }
 
 impl S3 {
     fn start(test: &str) -> Option<Self> {
-        // Taken and let go: the server is told a port that is free.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = Command::new("moto_server");
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
-        let Ok(server) = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
-            skip(test, "moto_server is not there (pip install 'moto[server,s3]')");
-            return None;
-        };
-        let mut s3 = Self { server, port, home: tempfile::tempdir().unwrap() };
-        let until = Instant::now() + Duration::from_secs(60);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if s3.server.try_wait().unwrap().is_some() {
-                skip(test, "moto_server ends at once");
-                return None;
-            }
-            assert!(Instant::now() < until, "moto_server does not answer");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Some(s3)
+        let moto = Moto::start(|why| skip(test, why))?;
+        Some(Self { moto, home: tempfile::tempdir().unwrap() })
     }
 
     fn request(&self, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
-        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let len = body.len();
-        write!(
-            connection,
-            "{method} /{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len}\r\n\
-             Authorization: AWS4-HMAC-SHA256 Credential=owner/20260101/us-east-1/s3/aws4_request, \
-             SignedHeaders=host, Signature=0\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
-        connection.write_all(body).unwrap();
-        let mut answer = Vec::new();
-        connection.read_to_end(&mut answer).unwrap();
-        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
-        let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-        assert!(head.contains(" 200 ") || head.contains(" 204 "), "{method} {path}: {head}");
-        answer.split_off(end)
+        self.moto.request(method, path, body)
     }
 
     fn command(&self) -> Command {
         let mut command = restripe();
         command
-            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port))
+            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.moto.port))
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "somebody")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
@@ -90,13 +57,6 @@ impl S3 {
         let list = String::from_utf8_lossy(&list).into_owned();
         let keys = list.split("<Key>").skip(1).map(|rest| rest.split('<').next().unwrap());
         keys.map(str::to_owned).collect()
-    }
-}
-
-impl Drop for S3 {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }
 
