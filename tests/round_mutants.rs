@@ -252,7 +252,8 @@ fn every_old_bug_is_found() {
     let suites = |build: &Path| {
         Command::new(env!("CARGO"))
             .args(["test", "--offline", "--features", "hdfs"])
-            .args(["--test", "rounds", "--test", "rounds_reading_less"])
+            .args(["--test", "rounds", "--test", "rounds_damage"])
+            .args(["--test", "rounds_reading_less"])
             .args(["--test", "round_simulation"])
             .current_dir(&tree)
             .env("CARGO_TARGET_DIR", build)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use restripe::ReedSolomon;
 use restripe::layout::StripedLayout;
 use restripe::round::{Reason, Reconstruction};
 
@@ -43,4 +44,14 @@ pub fn machine(
 ) -> restripe::Result<Reconstruction<Vec<u8>>> {
     let (config, code) = (scenario.config.clone(), Arc::clone(&scenario.code));
     Reconstruction::new(config, code, scenario.layout.clone(), sources, targets, Duration::ZERO)
+}
+
+/// RS-6-3 over three and a half stripes.
+pub fn six_and_three(lost: &[usize]) -> Scenario {
+    group_of(6, 3, 3 * 6 * CELL + 3 * CELL, lost)
+}
+
+/// A group of that many data and parity units, some of them lost.
+pub fn group_of(k: usize, m: usize, len: u64, lost: &[usize]) -> Scenario {
+    Scenario::new(ReedSolomon::new(k, m).unwrap(), striped(k, m, len), lost, 0x0DD5)
 }
