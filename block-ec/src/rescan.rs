@@ -13,7 +13,7 @@ use crate::protection::{Protection, read_header};
 use crate::report::{Count, Problem};
 use crate::run::Run;
 use crate::state::State;
-use crate::store::{Found, Store};
+use crate::store::{self, Store};
 
 /// What a rescan found.
 #[derive(Clone, Debug, Default)]
@@ -60,15 +60,55 @@ impl Protection {
         metastore: &Path,
         run: &Run<'_>,
     ) -> Result<(Self, RescanReport)> {
+        let (found, mut report) = Found::new(&*data, &*parity, run)?;
+        report.moved_to = move_aside(metastore)?;
+        let metastore = Metastore::open(metastore, Hook::default())?;
+        let jobs = found.record(&metastore, &mut report)?;
+        let protection = Self { data, parity, metastore };
+        protection.remove_retired(&jobs)?;
+        Ok((protection, report))
+    }
+
+    /// What [`rescan`](Self::rescan) would do, and nothing done: a metastore is made at `scratch`, which
+    /// should be a path in a folder that the caller throws away.
+    ///
+    /// # Errors
+    ///
+    /// What the stores refuse.
+    pub fn rescan_dry_run(
+        data: &dyn Store,
+        parity: &dyn Store,
+        scratch: &Path,
+        run: &Run<'_>,
+    ) -> Result<RescanReport> {
+        let (found, mut report) = Found::new(data, parity, run)?;
+        found.record(&Metastore::open(scratch, Hook::default())?, &mut report)?;
+        Ok(report)
+    }
+}
+
+/// What the parity files say, and where their members are.
+struct Found {
+    /// The last one made comes first.
+    headers: Vec<Header>,
+    /// By header and member; `None` for those that a later parity file covers.
+    members: Vec<Vec<Option<Now>>>,
+    /// The highest number that a parity file has had.
+    highest: u64,
+}
+
+impl Found {
+    /// Reads the headers of all parity files, and looks for their members.
+    fn new(data: &dyn Store, parity: &dyn Store, run: &Run<'_>) -> Result<(Self, RescanReport)> {
         let mut report = RescanReport::default();
         let mut headers = Vec::new();
         let mut highest = 0;
         parity.list("", &mut |found| {
             match found {
-                Found::Skipped { path, why, matters } => {
+                store::Found::Skipped { path, why, matters } => {
                     report.problems.push(Problem { path, message: why, matters });
                 }
-                Found::File(entry) => match read_header(&*parity, &entry.path) {
+                store::Found::File(entry) => match read_header(parity, &entry.path) {
                     Ok(header) if crate::protection::parity_path(header.sequence) == entry.path => {
                         highest = highest.max(header.sequence);
                         headers.push(header);
@@ -90,17 +130,20 @@ impl Protection {
         })?;
         // Where two cover a file, the later one does.
         headers.sort_by_key(|header| std::cmp::Reverse(header.sequence));
-        let mut places = Places::new(&*data, &headers, run)?;
-        let found = headers
+        let mut places = Places::new(data, &headers, run)?;
+        let members = headers
             .iter()
             .map(|header| places.find_all(header, &mut report))
             .collect::<Result<Vec<_>>>()?;
-        report.moved_to = move_aside(metastore)?;
-        let metastore = Metastore::open(metastore, Hook::default())?;
+        Ok((Self { headers, members, highest }, report))
+    }
+
+    /// Fills a new metastore. Returned are the jobs and numbers of parity files that are of no use.
+    fn record(&self, metastore: &Metastore, report: &mut RescanReport) -> Result<Vec<(u64, u64)>> {
         let jobs = metastore.change(|change| {
-            change.number_from(highest + 1)?;
+            change.number_from(self.highest + 1)?;
             let mut unused = Vec::new();
-            for (header, members) in headers.iter().zip(&found) {
+            for (header, members) in self.headers.iter().zip(&self.members) {
                 let id = change.add_parity(header, None)?;
                 for (number, now) in members.iter().enumerate() {
                     match now {
@@ -123,10 +166,8 @@ impl Protection {
             change.retire(&unused)
         })?;
         report.retired = jobs.len() as u64;
-        report.parity_files = headers.len() as u64 - report.retired;
-        let protection = Self { data, parity, metastore };
-        protection.remove_retired(&jobs)?;
-        Ok((protection, report))
+        report.parity_files = self.headers.len() as u64 - report.retired;
+        Ok(jobs)
     }
 }
 
@@ -171,7 +212,7 @@ impl<'a> Places<'a> {
         let mut by_identity = HashMap::new();
         let mut others: HashMap<(u64, i64), Vec<Entry>> = HashMap::new();
         data.list("", &mut |found| {
-            if let Found::File(entry) = found {
+            if let store::Found::File(entry) = found {
                 if known.contains(&entry.identity) {
                     by_identity.insert(entry.identity, entry.path);
                 } else {

@@ -219,6 +219,31 @@ fn a_damaged_metastore_is_told_with_what_to_do() {
 }
 
 #[test]
+fn a_rescan_can_be_tried_without_a_trace() {
+    let tree = Tree::new();
+    tree.protect();
+    let database = tree.path(".restripe/metastore.db");
+    let before = fs::read(&database).unwrap();
+    fs::rename(tree.path("photos/05"), tree.path("photos/moved")).unwrap();
+    fs::write(tree.path("photos/06"), "its owner's").unwrap();
+    let report = document(tree.run("block rescan --dry-run --json"), 0, "rescan");
+    assert_eq!(report["dry_run"], true);
+    assert_eq!(report["moved_to"], Value::Null);
+    assert!(fs::read(&database).unwrap() == before);
+    let names = || fs::read_dir(tree.path(".restripe")).unwrap().count();
+    let count = names();
+    let text = tree.run("block rescan -n").expect(0).text();
+    assert!(text.contains("would be protected again: 12 files"), "{text}");
+    assert_eq!(names(), count);
+    // What is then done is what was told.
+    let done = document(tree.run("block rescan --json"), 0, "rescan");
+    for told in ["parity_files", "protected", "renamed", "changed", "gone", "retired"] {
+        assert_eq!(report[told], done[told], "{told}");
+    }
+    assert_eq!((&done["renamed"], &done["changed"]), (&1.into(), &1.into()));
+}
+
+#[test]
 fn files_that_may_not_be_read_are_told_and_the_others_go_on() {
     let test = "files_that_may_not_be_read_are_told_and_the_others_go_on";
     let tree = Tree::new();

@@ -165,6 +165,13 @@ fn rules_are_followed_once_where_that_is_asked_and_wrong_ones_are_told() {
     let data = work.path().join("data");
     fs::create_dir(&data).unwrap();
     fs::write(data.join("file"), "content").unwrap();
+    let hour = "hours = \"00:00-00:00\"\nscrub-every = \"1d\"";
+    let text = format!("[[rule]]\nname = \"r\"\npath = {data:?}\n{hour}\n");
+    let told = run_on("watch --dry-run --rules", &[&rules(work.path(), &text)]).expect(0);
+    for event in ["would protect", "would scrub"] {
+        assert!(told.stderr.contains(&format!("\"event\":\"{event}\"")), "{}", told.stderr);
+    }
+    assert_eq!(fs::read_dir(&data).unwrap().count(), 1, "something was made");
     let once = |text: &str| run_on("watch --once --rules", &[&rules(work.path(), text)]);
     let told = once(&format!("[[rule]]\nname = \"r\"\npath = {data:?}\n")).expect(0);
     assert!(told.stderr.contains("\"event\":\"protected\""), "{}", told.stderr);

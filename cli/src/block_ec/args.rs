@@ -213,6 +213,7 @@ pub enum BlockCommand {
 #[command(after_help = "\
 Examples:
   restripe block rescan ~/photos
+  restripe block rescan --dry-run ~/photos
   restripe block rescan --store /var/lib/photos.db --parity-dir /mnt/other/parity ~/photos
 
 Every parity file says which files it is of, who these were, and what their checksums are. Those
@@ -225,6 +226,10 @@ pub struct Rescan {
     /// Folder with the parity files [default: parity beside the metastore]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Places")]
     pub parity_dir: Option<PathBuf>,
+
+    /// Say what would be found again, and change nothing
+    #[arg(long, short = 'n')]
+    pub dry_run: bool,
 
     /// Where everything is.
     #[command(flatten)]
@@ -253,7 +258,7 @@ Example, and a file of rules with everything that can be in one:
   store = \"/var/lib/photos.db\"
   parity-dir = \"/mnt/other/parity\"
 
-Only name and path are needed. What happens is told on standard error, one JSON object a line:
+Only name and path are needed. Try a file of rules with --dry-run. What happens is told on standard error, one JSON object a line:
 protected, scrubbed, repaired (one for each group), damaged, passed over, failed. What fails is
 tried again after twice the time, up to an hour. SIGTERM ends it cleanly.")]
 pub struct Watch {
@@ -272,6 +277,10 @@ pub struct Watch {
     /// Follow each rule once, and end
     #[arg(long)]
     pub once: bool,
+
+    /// Say once what each rule would have done now, whatever the hour, and do nothing
+    #[arg(long, short = 'n', conflicts_with = "metrics")]
+    pub dry_run: bool,
 
     /// How much of the machine may be used.
     #[command(flatten)]

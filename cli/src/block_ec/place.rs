@@ -138,6 +138,21 @@ impl Place {
         Ok(protection)
     }
 
+    /// Opens it for a dry run: where there is no metastore, not even that is made, but for one in a
+    /// folder that goes away.
+    ///
+    /// # Errors
+    ///
+    /// As [`Protection::open`].
+    pub fn open_for_dry_run(&self, scratch: &Scratch) -> Result<Protection> {
+        if self.metastore.exists() {
+            return self.open();
+        }
+        let (data, parity) = self.stores()?;
+        let metastore = scratch.metastore();
+        Ok(Protection::open_with_hook(data, parity, &metastore, Hook::default())?)
+    }
+
     /// Opens it to look and to read.
     ///
     /// # Errors
@@ -277,4 +292,25 @@ fn nothing_in_common() -> Failure {
         "these paths have nothing in common",
         "protect them one by one, or say with --store where the metastore is to be",
     )
+}
+/// A folder for the metastore of a dry run, which goes away with this.
+#[derive(Debug)]
+pub struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    /// A new one.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Io`] where there is no room for it.
+    pub fn new() -> Result<Self> {
+        let folder = tempfile::tempdir();
+        Ok(Self(folder.map_err(|error| Failure::io("create", "a folder", error))?))
+    }
+
+    /// Where the metastore is to be.
+    #[must_use]
+    pub fn metastore(&self) -> PathBuf {
+        self.0.path().join("metastore.db")
+    }
 }

@@ -294,6 +294,8 @@ pub struct WatchReport {
 pub struct RescanReport {
     /// Where everything is.
     pub place: PlaceReport,
+    /// Whether nothing was to be changed.
+    pub dry_run: bool,
     /// Parity files that are in use again.
     pub parity_files: u64,
     /// Files that have their parity again.

@@ -217,9 +217,10 @@ pub fn rescan(report: &RescanReport) -> Vec<String> {
     if let Some(path) = &report.moved_to {
         lines.push(format!("the metastore that was there is now {path}"));
     }
+    let done = if report.dry_run { "would be protected again:" } else { "protected again:" };
     lines.push(format!(
         "{} {} by {}; {} renamed, {} changed, {} gone",
-        styled(GOOD, "protected again:"),
+        styled(GOOD, done),
         files(report.protected),
         count(report.parity_files, "parity file"),
         report.renamed,

@@ -11,7 +11,7 @@ use crate::args::{Output, Resources};
 use crate::block_ec::args::{
     Block, BlockCommand, Cat, Heal, Look, Protect, Rescan, Scrub, Status, Unprotect, Watch,
 };
-use crate::block_ec::place::Place;
+use crate::block_ec::place::{Place, Scratch};
 use crate::block_ec::report::{
     CatReport, DamagedFileReport, DamagedParityReport, FileReport, LookReport, ProtectReport,
     RescanReport, ScrubSummary, StateCount, StatusReport, UnprotectReport, WatchReport, problems,
@@ -46,14 +46,9 @@ pub(super) fn protect(asked: &Protect, output: &Output) -> Result<Done> {
     let bar = Progress::growing(output, "protecting");
     let progress = |progress| bar.follow(progress);
     let run = run(&asked.resources, None, stop, &progress);
-    let report = if asked.dry_run && !place.metastore.exists() {
-        // Not even a metastore is made.
-        let scratch =
-            tempfile::tempdir().map_err(|error| Failure::io("create", "a folder", error))?;
-        let metastore = scratch.path().join("metastore.db");
-        let (data, parity) = place.stores()?;
-        Protection::open_with_hook(data, parity, &metastore, block_ec::Hook::default())?
-            .protect(&paths, &options, &run)?
+    let report = if asked.dry_run {
+        let scratch = Scratch::new()?;
+        place.open_for_dry_run(&scratch)?.protect(&paths, &options, &run)?
     } else {
         place.open()?.protect(&paths, &options, &run)?
     };
@@ -260,9 +255,9 @@ pub(super) fn unprotect(asked: &Unprotect, output: &Output) -> Result<Done> {
     Ok(Done::new(Report::Unprotect(report), exit))
 }
 
-pub(super) fn block(asked: &Block) -> Result<Done> {
+pub(super) fn block(asked: &Block, output: &Output) -> Result<Done> {
     match &asked.command {
-        BlockCommand::Rescan(asked) => rescan(asked),
+        BlockCommand::Rescan(asked) => rescan(asked, output),
     }
 }
 
@@ -286,13 +281,15 @@ pub(super) fn watch(asked: &Watch, output: &Output) -> Result<Done> {
     // It is said now: there is no end at which it could be.
     finish(Ok(Done::new(Report::Watch(report), Exit::Success)), output);
     let interval = Duration::from_secs(asked.interval.into());
-    let watch = WatchRules { interval, resources: &asked.resources, metrics, stop };
-    let well = watch.follow(rules, asked.once);
-    let exit = if well || !asked.once { Exit::Success } else { Exit::Failed };
+    let once = asked.once || asked.dry_run;
+    let dry_run = asked.dry_run;
+    let watch = WatchRules { interval, resources: &asked.resources, metrics, dry_run, stop };
+    let well = watch.follow(rules, once);
+    let exit = if well || !once { Exit::Success } else { Exit::Failed };
     Ok(Done { report: None, exit, piped: false })
 }
 
-fn rescan(asked: &Rescan) -> Result<Done> {
+fn rescan(asked: &Rescan, output: &Output) -> Result<Done> {
     let store = asked.place.store.as_deref();
     let place = Place::to_rescan(&asked.folder, store, asked.parity_dir.as_deref())?;
     if let Some(folder) = place.parity.local()
@@ -305,10 +302,22 @@ fn rescan(asked: &Rescan) -> Result<Done> {
         ));
     }
     let (data, parity) = place.stores()?;
-    let (protection, report) = Protection::rescan(data, parity, &place.metastore, &Run::simple())?;
-    place.record(&protection)?;
+    let bar = Progress::growing(output, "looking for files");
+    let progress = |progress| bar.follow(progress);
+    let stop = unfinished::stop_gently();
+    let run = Run { stop, progress: &progress, ..Run::simple() };
+    let report = if asked.dry_run {
+        let scratch = Scratch::new()?;
+        Protection::rescan_dry_run(&*data, &*parity, &scratch.metastore(), &run)?
+    } else {
+        let (protection, report) = Protection::rescan(data, parity, &place.metastore, &run)?;
+        place.record(&protection)?;
+        report
+    };
+    drop(bar);
     let report = RescanReport {
         place: (&place).into(),
+        dry_run: asked.dry_run,
         parity_files: report.parity_files,
         protected: report.protected.into(),
         renamed: report.renamed,

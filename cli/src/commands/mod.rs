@@ -69,7 +69,7 @@ pub fn run() -> ExitCode {
         Command::Cat(asked) => block_ec::cat(&asked),
         Command::Unprotect(asked) => block_ec::unprotect(&asked, output),
         Command::Watch(asked) => block_ec::watch(&asked, output),
-        Command::Block(asked) => block_ec::block(&asked),
+        Command::Block(asked) => block_ec::block(&asked, output),
         Command::Info(asked) => info::run(&asked),
         Command::Bench(asked) => bench::run(&asked, output),
         Command::Matrix(asked) => matrix::run(&asked),

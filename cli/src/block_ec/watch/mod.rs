@@ -10,7 +10,7 @@ use restripe_block_ec::{Error, Filter, Outcome, ProtectOptions, Rate, Run};
 use serde_json::json;
 
 use crate::args::Resources;
-use crate::block_ec::place::Place;
+use crate::block_ec::place::{Place, Scratch};
 use crate::failure::{Failure, Result};
 
 pub mod metrics;
@@ -30,6 +30,8 @@ pub struct Watch<'a> {
     pub resources: &'a Resources,
     /// Where numbers are kept.
     pub metrics: Metrics,
+    /// What would be done is only told.
+    pub dry_run: bool,
     /// Work ends soon after this is set.
     pub stop: &'static AtomicBool,
 }
@@ -65,7 +67,7 @@ impl Watch<'_> {
     fn take(&self, turn: &mut Turn) {
         let rule = &turn.rule;
         let time = jiff::Zoned::now().time();
-        if rule.hours.is_some_and(|hours| !hours.contain(time)) {
+        if !self.dry_run && rule.hours.is_some_and(|hours| !hours.contain(time)) {
             turn.next = Instant::now() + self.interval;
             return;
         }
@@ -106,8 +108,11 @@ impl Watch<'_> {
             stop: self.stop,
             progress: &|_| {},
         };
-        let protection = place.open()?;
+        let scratch = Scratch::new()?;
+        let protection =
+            if self.dry_run { place.open_for_dry_run(&scratch)? } else { place.open()? };
         let mut options = ProtectOptions::new(rule.policy);
+        options.dry_run = self.dry_run;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
         let (taken, under) = (rule.clone(), within.clone());
@@ -121,7 +126,7 @@ impl Watch<'_> {
         self.metrics.add("restripe_protected_bytes_total", &rule.name, report.protected.bytes);
         if report.protected.files + report.regrouped.files > 0 {
             log(
-                "protected",
+                if self.dry_run { "would protect" } else { "protected" },
                 &rule.name,
                 &json!({
                     "files": report.protected.files,
@@ -146,8 +151,10 @@ impl Watch<'_> {
             let next = last.saturating_add(i64::try_from(every.as_secs()).unwrap_or(i64::MAX));
             next <= now / 1_000_000_000
         });
-        if due {
-            self.heal(rule, &protection, &within, &run)?;
+        match due {
+            true if self.dry_run => log("would scrub", &rule.name, &json!({})),
+            true => self.heal(rule, &protection, &within, &run)?,
+            false => {}
         }
         Ok(())
     }
