@@ -33,6 +33,9 @@ pub(super) fn run(asked: &Info) -> Result<Done> {
         kernel: kernel.name(),
         stream_from: memory.stream_from.map(|bytes| bytes as u64),
         stream_reason: memory.reason,
+        tile: memory.tile as u64,
+        prefetch: (memory.prefetch_ahead > 0)
+            .then(|| [memory.prefetch_inputs as u64, memory.prefetch_ahead.into()]),
         policies: asked.policy.map_or(Ok(Vec::new()), |policy| compare(&policy))?,
         kernel_forced: std::env::var_os("RESTRIPE_KERNEL").is_some_and(|name| !name.is_empty()),
         checksums: SumKind::usual()?.method(),

@@ -462,6 +462,10 @@ pub struct InfoReport {
     pub stream_from: Option<u64>,
     /// What that number rests on.
     pub stream_reason: &'static str,
+    /// Bytes of all shards together that coding with checksums goes through at a time.
+    pub tile: u64,
+    /// From how many inputs on such a call asks for them ahead, and how many bytes; none for never.
+    pub prefetch: Option<[u64; 2]>,
     /// What that kernel computes CRCs with.
     pub checksums: &'static str,
     /// Policies compared, where that was asked for.

@@ -373,6 +373,13 @@ fn info(report: &InfoReport) -> Vec<String> {
         None => "never past the caches".to_owned(),
     };
     lines.push(format!("stores:    {streaming} ({})", report.stream_reason));
+    lines.push(match report.prefetch {
+        Some([inputs, ahead]) => {
+            format!("reads:     then {} ahead from {inputs} inputs on", human(ahead))
+        }
+        None => "reads:     as the CPU foresees them".to_owned(),
+    });
+    lines.push(format!("tiles:     {} with checksums", human(report.tile)));
     lines.push(format!("checksums: {}", report.checksums));
     lines
 }
