@@ -159,8 +159,10 @@ pub(crate) fn check(geometry: &Geometry) -> std::result::Result<(), &'static str
     if chunk_len == 0 || !unit_len.is_multiple_of(chunk_len) || chunk_len > 16 << 20 {
         return Err("its chunks do not fit into its units");
     }
-    // Parity is at most MAX_UNITS times as long as the data.
-    stream_len.checked_mul(2 * parity_units as u64).map(|_| ()).ok_or("its data are too long")
+    // Nothing is longer than the checksums of parity can be: four bytes for every byte, where units
+    // are two sub-shards of one byte each made of one byte of data.
+    let longest = (stream_len + unit_len).checked_mul(8 * parity_units as u64);
+    longest.map(|_| ()).ok_or("its data are too long")
 }
 
 #[cfg(test)]
@@ -213,6 +215,26 @@ mod tests {
         assert_eq!(geometry(2).parity_len(), 4);
         let halves = Geometry { sub_shards: 2, ..geometry(3003) };
         assert_eq!(halves.group(1).parity_len, 4);
+    }
+
+    #[test]
+    fn lengths_that_cannot_be_counted_with_are_refused() {
+        let with = |stream_len, unit_len, chunk_len, parity_units| Geometry {
+            data_units: 1,
+            parity_units,
+            sub_shards: 2,
+            unit_len,
+            stream_len,
+            chunk_len,
+        };
+        assert!(check(&with(1 << 62, 1, 1, 1)).is_err());
+        assert!(check(&with(1 << 56, 1, 1, 100)).is_err());
+        // As long as may be: all that is computed of it fits.
+        let longest = with((1 << 61) - (1 << 31), 1, 1, 1);
+        assert_eq!(check(&longest), Ok(()));
+        assert_eq!(longest.sums_len(longest.stream_len), longest.stream_len * 4);
+        assert_eq!(longest.parity_len(), longest.stream_len * 2);
+        assert_eq!(longest.parity_sums_len(), longest.stream_len * 8);
     }
 
     #[test]
