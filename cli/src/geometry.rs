@@ -128,11 +128,12 @@ impl Geometry {
         self.sum_over_groups(|layout, unit| layout.unit_len(unit))
     }
 
-    /// All groups but the last are alike.
+    /// All groups but the last are alike. Of blocks that are longer together than can be counted, as
+    /// a manifest or a command line may have them, it is the largest number.
     fn sum_over_groups(&self, of: impl Fn(&StripedLayout, usize) -> u64) -> u64 {
-        let sum = |group| -> u64 {
+        let sum = |group| {
             let layout = self.group(group);
-            (0..self.total_units()).map(|unit| of(&layout, unit)).sum()
+            (0..self.total_units()).map(|unit| of(&layout, unit)).fold(0, u64::saturating_add)
         };
         match self.groups() {
             0 => 0,
@@ -158,5 +159,19 @@ impl Geometry {
     /// [`Failure::Engine`] for a kernel that is not to be had (`RESTRIPE_KERNEL`).
     pub fn code(&self) -> Result<Arc<dyn ErasureCode>> {
         self.policy.code().map_err(Failure::engine(self.policy.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_of_more_bytes_than_a_number_can_have_are_counted_as_many() {
+        let policy = "RS-1-2-1k".parse().unwrap();
+        let geometry = Geometry::new(policy, u64::MAX, u64::MAX - 1023).unwrap();
+        assert_eq!((geometry.stored(), geometry.blocks()), (u64::MAX, 6));
+        let geometry = Geometry::new(policy, 1500, 1024).unwrap();
+        assert_eq!((geometry.stored(), geometry.blocks()), (4500, 6));
     }
 }
