@@ -1,11 +1,11 @@
 //! Any sequence of calls of the C interface, with whatever arguments the bytes make: see
-//! tests/capi/calls.c. `cargo +nightly fuzz run --features capi capi`.
+//! tests/capi/calls.c.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-// Brings the functions that the calls are linked with.
-use restripe as _;
+// Brings the calls, and the functions that they are linked with.
+use {restripe as _, restripe_fuzz as _};
 
 unsafe extern "C" {
     fn restripe_test_calls(bytes: *const u8, len: usize);

@@ -4,9 +4,13 @@
 
 use libfuzzer_sys::fuzz_target;
 use restripe::hdfs::{BlockFileName, MetaHeader};
+use restripe_fuzz::Choices;
 
-fuzz_target!(|input: (&[u8], &[u8])| {
-    let (meta, block) = input;
+fuzz_target!(|bytes: &[u8]| {
+    let mut choices = Choices::new(bytes);
+    let meta_len = choices.number();
+    let rest = choices.rest();
+    let (meta, block) = rest.split_at(meta_len.min(rest.len()));
     if let Ok(name) = String::from_utf8_lossy(meta).parse::<BlockFileName>() {
         assert_eq!(name.to_string().as_bytes(), meta);
     }

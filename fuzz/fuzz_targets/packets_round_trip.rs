@@ -12,10 +12,8 @@ fuzz_target!(|input: (u8, u16, u64, i64, bool, &[u8])| {
     let Ok(checksum) = ChunkedChecksum::new(kind, usize::from(bytes_per_checksum)) else { return };
     let chunks = data.len().div_ceil(checksum.bytes_per_checksum()).max(1);
     let Ok(mut writer) = PacketWriter::without_data(checksum, chunks) else { return };
-    let header = PacketHeader {
-        sync_block,
-        ..PacketHeader::data(offset, seqno, data.len() as u32)
-    };
+    let header =
+        PacketHeader { sync_block, ..PacketHeader::data(offset, seqno, data.len() as u32) };
     let Ok(slices) = writer.frame(&header, data) else {
         assert!(offset > i64::MAX as u64);
         return;
