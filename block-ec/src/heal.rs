@@ -94,11 +94,11 @@ impl Protection {
             Ok(written) => written,
             Err(error) => {
                 for patient in patients {
-                    self.give_up(patient)?;
+                    self.give_up(patient, State::Corrupted)?;
                 }
                 if let Some((sequence, draft)) = new_parity {
                     drop(draft);
-                    self.metastore.change(|change| change.end(sequence))?;
+                    self.give_up_build(sequence)?;
                 }
                 return Err(error);
             }
@@ -245,19 +245,14 @@ impl Protection {
         let path = &patient.record.path;
         let replaced = &patient.record.identity;
         if digest != set.header.members[patient.member].digest {
-            let job = patient.job;
-            drop(patient.draft);
-            self.metastore.change(|change| {
-                change.set_state(path, State::Damaged)?;
-                change.end(job)
-            })?;
+            self.give_up(patient, State::Damaged)?;
             return Ok(Outcome::BeyondRepair);
         }
         let synced = patient.draft.sync();
         let draft = match synced {
             Ok(draft) => draft,
             Err(error) => {
-                self.give_up(patient)?;
+                self.give_up(patient, State::Corrupted)?;
                 return Err(error);
             }
         };
@@ -273,9 +268,11 @@ impl Protection {
                 Ok(Outcome::Healed)
             }
             Ok(Published::Changed) => {
+                let settled = self.data.settle(path, patient.job, Some(replaced), Some(&draft));
+                let is_undone = settled.is_ok();
                 self.metastore.change(|change| {
                     change.set_changed(path)?;
-                    change.end(patient.job)
+                    if is_undone { change.end(patient.job) } else { Ok(()) }
                 })?;
                 Err(Error::Changed { path: path.clone() })
             }
@@ -290,12 +287,24 @@ impl Protection {
         }
     }
 
-    fn give_up(&self, patient: Patient<'_>) -> Result<()> {
-        drop(patient.draft);
+    /// Ends a healing that came to nothing, before its draft had any part in an exchange.
+    fn give_up(&self, patient: Patient<'_>, state: State) -> Result<()> {
+        let Patient { record, job, draft, .. } = patient;
+        drop(draft);
+        // What cannot be removed now is by the next start, to which the job tells of it.
+        let is_undone = self.data.settle(&record.path, job, None, None).is_ok();
         self.metastore.change(|change| {
-            change.set_state(&patient.record.path, State::Corrupted)?;
-            change.end(patient.job)
+            change.set_state(&record.path, state)?;
+            if is_undone { change.end(job) } else { Ok(()) }
         })
+    }
+
+    /// Ends the build of a parity file that came to nothing.
+    fn give_up_build(&self, sequence: u64) -> Result<()> {
+        if !self.undo_build(sequence) {
+            return Ok(());
+        }
+        self.metastore.change(|change| change.end(sequence))
     }
 
     /// Puts a parity file that was made anew in the place of the damaged one.
@@ -309,7 +318,7 @@ impl Protection {
     ) -> Result<()> {
         let header = Header { sequence, ..set.header.clone() };
         if let Err(error) = draft.finish(&header, &*self.parity, threads, run) {
-            self.metastore.change(|change| change.end(sequence))?;
+            self.give_up_build(sequence)?;
             return Err(error);
         }
         let old = set.header.sequence;

@@ -168,6 +168,12 @@ impl Protection {
         self.remove_retired(&jobs)
     }
 
+    /// Removes what a build that failed has left of its draft. False where that cannot be done now:
+    /// then its job has to stay, and the next start does it.
+    pub(crate) fn undo_build(&self, sequence: u64) -> bool {
+        self.parity.settle(&parity_path(sequence), sequence, None, None).is_ok()
+    }
+
     /// A set with its header: as recorded, or where that is damaged, as the parity file has it.
     pub(crate) fn set(&self, id: i64) -> Result<Option<Set>> {
         let Some(record) = self.metastore.parity(id)? else { return Ok(None) };

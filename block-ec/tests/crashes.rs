@@ -153,6 +153,23 @@ fn a_process_that_dies_at_any_act_leaves_what_the_next_can_carry_on_from() {
     }
 }
 
+#[test]
+fn a_draft_that_cannot_be_removed_is_by_the_next_start() {
+    for failing in ["write", "sync", "rename", "exchange"] {
+        for scene in &SCENES[..3] {
+            let place = Place::in_memory();
+            (scene.prepare)(&place);
+            let hook = Hook::new(move |act| match act {
+                act if act == failing || act == "unlink" => Err(std::io::Error::other(act)),
+                _ => Ok(()),
+            });
+            let _ = place.try_open(hook).and_then(|protection| (scene.act)(&protection));
+            place.open();
+            comes_to_a_good_end(&place, scene.name, 0);
+        }
+    }
+}
+
 /// The other half of the next test: this process, ended at an act.
 #[test]
 #[ignore = "is run by another test, in a process of its own"]

@@ -78,10 +78,11 @@ impl Protection {
         let (header, parity_bytes, stream) = match made {
             Ok(made) => made,
             Err(error) => {
+                let is_undone = self.undo_build(sequence);
                 // If even this fails, the next start does it.
                 self.metastore.change(|change| {
                     give_up(change, work.candidates.iter())?;
-                    change.end(sequence)
+                    if is_undone { change.end(sequence) } else { Ok(()) }
                 })?;
                 if !error.is_about_one_file() {
                     return Err(error);

@@ -124,8 +124,13 @@ impl Draft for LocalDraft {
             published.map_err(Error::store("put the new file in place of", &*self.path))?;
         let Some(identity) = published else { return Ok(Published::Changed) };
         self.unfinished = false;
-        system::sync_folder_of(&self.target)
-            .map_err(Error::store("sync the folder of", &*self.path))?;
+        if let Err(error) = system::sync_folder_of(&self.target) {
+            // A new file that is not said to be there is not to be there.
+            if matches!(how, Publish::New) {
+                self.unfinished = fs::rename(&self.target, &self.part).is_ok();
+            }
+            return Err(Error::store("sync the folder of", &*self.path)(error));
+        }
         Ok(Published::Done(identity))
     }
 }
