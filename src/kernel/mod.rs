@@ -51,7 +51,7 @@ pub use pointers::{dot_product_of_pointers, sum_of_pointers};
 pub use policy::{MemoryPolicy, NextUse};
 pub(crate) use program::{Program, Step};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86::detected;
+pub(crate) use x86::{detected, xor3_512};
 
 /// The most inputs that an entry function of any kernel takes.
 const MAX_COLUMNS: usize = 20;

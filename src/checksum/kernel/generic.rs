@@ -210,7 +210,8 @@ unsafe fn group<V: FoldVector, S: Step, const CHAINS: usize, const PREFETCH: boo
                         V::prefetch(ahead);
                         ahead = ahead.wrapping_add(V::BYTES + 8 * CHAINS);
                     }
-                    (at, chains_at) = (at.add(V::BYTES), chains_at.add(8));
+                    // Without chains this goes past the data, and nothing is read there.
+                    (at, chains_at) = (at.add(V::BYTES), chains_at.wrapping_add(8));
                 }
                 is_first = false;
             }

@@ -8,7 +8,7 @@ use core::arch::x86_64::*;
 use super::super::entry::kernel_table;
 use super::super::tables::AFFINE;
 use super::super::vector::Gf8Vector;
-use super::{XOR3, detected, first_bytes, keep_order_512};
+use super::{detected, first_bytes, keep_order_512, xor3_512};
 
 #[derive(Clone, Copy)]
 struct Vector(__m512i);
@@ -92,7 +92,7 @@ impl Gf8Vector for Vector {
     #[inline(always)]
     unsafe fn xor3(self, b: Self, c: Self) -> Self {
         // SAFETY: features, as above.
-        unsafe { Self(_mm512_ternarylogic_epi64::<XOR3>(self.0, b.0, c.0)) }
+        unsafe { Self(xor3_512(self.0, b.0, c.0)) }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Kernels for x86 and x86-64, one short file an instruction set.
 
 #[cfg(target_arch = "x86")]
-use core::arch::x86::{__m128i, __m256i, __m512i};
+use core::arch::x86::*;
 #[cfg(target_arch = "x86_64")]
-use core::arch::x86_64::{__m128i, __m256i, __m512i};
+use core::arch::x86_64::*;
 
 pub(super) mod avx2;
 pub(super) mod avx2_gfni;
@@ -30,8 +30,24 @@ macro_rules! detected {
 
 pub(crate) use detected;
 
-/// The truth table of a xor b xor c, for `vpternlog`.
-const XOR3: i32 = 0x96;
+/// The sum of three, by one `vpternlog` with the truth table of a xor b xor c.
+///
+/// # Safety
+///
+/// The caller runs with AVX-512F.
+#[inline(always)]
+pub(crate) unsafe fn xor3_512(a: __m512i, b: __m512i, c: __m512i) -> __m512i {
+    // SAFETY: the caller's promise.
+    #[cfg(not(miri))]
+    unsafe {
+        _mm512_ternarylogic_epi64::<0x96>(a, b, c)
+    }
+    // SAFETY: the caller's promise. Miri has no such instruction.
+    #[cfg(miri)]
+    unsafe {
+        _mm512_xor_si512(_mm512_xor_si512(a, b), c)
+    }
+}
 
 /// The mask of the first `count` bytes, 1 to 64.
 #[inline(always)]
@@ -67,10 +83,6 @@ keep_order!(keep_order_128, __m128i, xmm_reg, "ssse3");
 
 /// Makes streaming stores visible to other cores before whatever is stored after.
 pub(super) fn finish_streaming() {
-    #[cfg(target_arch = "x86")]
-    use core::arch::x86::_mm_sfence;
-    #[cfg(target_arch = "x86_64")]
-    use core::arch::x86_64::_mm_sfence;
     // SAFETY: who has streamed ran a kernel, and all kernels that stream need SSSE3.
     unsafe { _mm_sfence() }
 }

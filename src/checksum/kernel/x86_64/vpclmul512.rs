@@ -15,6 +15,7 @@ use super::{CRC32_KEYS, Crc32, Crc32c, entries, entries_for_any, one_buffer, rev
 use crate::checksum::CrcAlgorithm;
 use crate::checksum::polynomial::{LaneKeys, Polynomial};
 use crate::cpu;
+use crate::kernel::xor3_512;
 
 mod both_ways;
 
@@ -57,7 +58,7 @@ impl FoldVector for Lanes {
         unsafe {
             let first = _mm512_clmulepi64_epi128::<0x00>(self.0, keys.0);
             let second = _mm512_clmulepi64_epi128::<0x11>(self.0, keys.0);
-            Self(_mm512_ternarylogic_epi64::<XOR3>(first, second, next.0))
+            Self(xor3_512(first, second, next.0))
         }
     }
 
@@ -93,9 +94,6 @@ impl FoldVector for Lanes {
         unsafe { Lane(_mm512_castsi512_si128(self.0)).words() }
     }
 }
-
-/// The truth table of a xor b xor c, for `vpternlog`.
-const XOR3: i32 = 0x96;
 
 /// A state as the first 32 bits of a vector.
 #[inline(always)]
@@ -179,9 +177,28 @@ impl FourStates for Crc32 {
             let seconds = _mm512_xor_si512(lanes, remainders);
             let quotients = _mm512_clmulepi64_epi128::<0x01>(seconds, keys);
             let remainders = _mm512_clmulepi64_epi128::<0x10>(quotients, keys);
-            let four = _mm512_maskz_compress_epi32(0x4444, remainders);
-            _mm_storeu_si128(states.cast(), _mm512_castsi512_si128(four));
+            _mm_storeu_si128(states.cast(), third_words(remainders));
         }
+    }
+}
+
+/// The third of the four 32-bit words of every lane.
+///
+/// # Safety
+///
+/// The CPU has the features of this kernel.
+#[inline(always)]
+unsafe fn third_words(lanes: __m512i) -> __m128i {
+    // SAFETY: features as promised.
+    #[cfg(not(miri))]
+    unsafe {
+        _mm512_castsi512_si128(_mm512_maskz_compress_epi32(0x4444, lanes))
+    }
+    // SAFETY: features as promised; any bits are words. Miri has no such instruction.
+    #[cfg(miri)]
+    unsafe {
+        let words: [i32; 16] = core::mem::transmute(lanes);
+        _mm_set_epi32(words[14], words[10], words[6], words[2])
     }
 }
 
@@ -242,7 +259,7 @@ impl<const CHAINS: usize> Group<CHAINS> {
                 sum = match line {
                     0 => sum,
                     // Nothing is behind the last line: it is added as it is.
-                    7 => _mm512_ternarylogic_epi64::<XOR3>(sum, half, next.0),
+                    7 => xor3_512(sum, half, next.0),
                     _ => next.fold(Lanes(self.keys[6 - line]), Lanes(sum)).0,
                 };
                 keep_vector_order(&mut sum);
