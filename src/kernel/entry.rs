@@ -60,7 +60,7 @@ macro_rules! kernel_table {
         pub(in crate::kernel) static $table: crate::kernel::KernelTable = crate::kernel::KernelTable {
             name: $name,
             supported: $supported,
-            vector_bytes: <$vector as crate::kernel::vector::Gf8Vector>::BYTES,
+            vector_bytes: || <$vector as crate::kernel::vector::Gf8Vector>::BYTES,
             streams: <$vector as crate::kernel::vector::Gf8Vector>::STREAMS,
             entry_words: <$vector as crate::kernel::vector::Gf8Vector>::ENTRY_WORDS,
             entries: &$entries,

@@ -11,6 +11,8 @@
 //! | `avx2_gfni` | AVX2, GFNI | one affine transform of 32 bytes | VPCLMULQDQ on 32 bytes |
 //! | `avx2` | AVX2 | two shuffles of 32 bytes | VPCLMULQDQ on 32 bytes |
 //! | `ssse3` | SSSE3 | two shuffles of 16 bytes | PCLMULQDQ |
+//! | `sve2` | aarch64, SVE2 | two table look-ups of a vector | `crc32x`, `crc32cx` |
+//! | `sve` | aarch64, SVE | two table look-ups of a vector | `crc32x`, `crc32cx` |
 //! | `neon` | aarch64 | two table look-ups of 16 bytes | `crc32x`, `crc32cx` |
 //! | `scalar` | nothing | plain 64-bit arithmetic on 8 bytes | tables |
 //!
@@ -41,6 +43,8 @@ mod pointers;
 mod policy;
 mod program;
 mod scalar;
+#[cfg(target_arch = "aarch64")]
+mod sve;
 mod tables;
 mod vector;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -111,7 +115,7 @@ impl KernelTable {
 struct KernelTable {
     name: &'static str,
     supported: fn() -> bool,
-    vector_bytes: usize,
+    vector_bytes: fn() -> usize,
     /// Whether it has stores that go past the caches.
     streams: bool,
     /// Words of one coefficient.
@@ -138,12 +142,17 @@ static KERNELS: &[&KernelTable] = &[
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     &x86::ssse3::SSSE3,
     #[cfg(target_arch = "aarch64")]
+    &sve::SVE2,
+    #[cfg(target_arch = "aarch64")]
+    &sve::SVE,
+    #[cfg(target_arch = "aarch64")]
     &neon::NEON,
     &scalar::SCALAR,
 ];
 
 /// Names of kernels for other architectures: known, never available here.
-const ELSEWHERE: &[&str] = &["avx512_gfni", "avx512", "avx2_gfni", "avx2", "ssse3", "neon"];
+const ELSEWHERE: &[&str] =
+    &["avx512_gfni", "avx512", "avx2_gfni", "avx2", "ssse3", "sve2", "sve", "neon"];
 
 /// A kernel that runs on this CPU: whoever holds one has the proof, for there is no other way to
 /// get one than to ask this type.
@@ -226,10 +235,10 @@ impl KernelId {
         self.0.name
     }
 
-    /// Bytes that one of its vector registers holds.
+    /// Bytes that one of its vector registers holds; with SVE, those of the thread that asks.
     #[must_use]
     pub fn vector_bytes(self) -> usize {
-        self.0.vector_bytes
+        (self.0.vector_bytes)()
     }
 }
 

@@ -63,6 +63,6 @@ kernel_table! {
     NEON = "neon", Vector, entries: NIBBLES,
     features: "neon",
     supported: || cfg!(target_feature = "neon"),
-    columns: [1 2 3 4 5 6 7 8],
+    columns: [1 2 3 4 5 6 7 8 9 10 11 12],
     passes: [1 of 4, 2 of 4, 3 of 2, 4 of 2, 5 of 2, 6 of 2],
 }

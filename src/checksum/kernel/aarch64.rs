@@ -30,7 +30,7 @@ pub(super) fn table(kernel: &str) -> Option<&'static CrcTable> {
     #[cfg(not(feature = "std"))]
     let (has_crc, has_products) = (cfg!(target_feature = "crc"), cfg!(target_feature = "aes"));
     match kernel {
-        "neon" if has_crc && has_products => Some(&CRC_AND_PMULL),
+        "sve2" | "sve" | "neon" if has_crc && has_products => Some(&CRC_AND_PMULL),
         _ => None,
     }
 }
