@@ -95,9 +95,9 @@ fn sums_without_products_where_all_coefficients_are_one() {
 
 #[test]
 fn computes_every_length_up_to_three_vectors_and_three_steps() {
-    let inputs: Vec<Vec<u8>> = (0..17).map(|seed| bytes(seed, 2000)).collect();
     for kernel in KernelId::available() {
         let vector = kernel.vector_bytes();
+        let inputs: Vec<Vec<u8>> = (0..17).map(|seed| bytes(seed, 13 * vector)).collect();
         let around_steps = (1..=3).flat_map(|steps| {
             let step = steps * 4 * vector;
             step - 2..=step + 2
@@ -121,10 +121,10 @@ fn computes_every_length_up_to_three_vectors_and_three_steps() {
 fn computes_at_every_alignment_of_every_stream() {
     let (columns, row_count) = (6, 3);
     let rows = matrix(row_count, columns);
-    let inputs: Vec<Vec<u8>> = (0..columns).map(|seed| bytes(seed, 1024)).collect();
     for kernel in KernelId::available() {
         let code = code(kernel, &rows);
         let vector = kernel.vector_bytes();
+        let inputs: Vec<Vec<u8>> = (0..columns).map(|seed| bytes(seed, 11 * vector)).collect();
         let len = 9 * vector + 5;
         for moved in 0..columns + row_count {
             for by in 0..vector {

@@ -29,6 +29,7 @@ pub(super) trait FoldVector: Copy {
     unsafe fn add(self, words: [u64; 2]) -> Self;
 
     /// Every lane with its bytes in the opposite order.
+    #[cfg(target_arch = "x86_64")]
     unsafe fn reversed(self) -> Self;
 
     /// The two factors of a fold, in every lane.
@@ -41,7 +42,8 @@ pub(super) trait FoldVector: Copy {
     unsafe fn into_lane(self, keys: &LaneKeys) -> Self::Lane;
 
     /// Asks for the memory there, if anything does; no byte need be there.
-    unsafe fn prefetch(source: *const u8);
+    #[inline(always)]
+    unsafe fn prefetch(_source: *const u8) {}
 
     /// The two words of the first lane.
     unsafe fn words(self) -> [u64; 2];

@@ -22,7 +22,7 @@ use crate::KernelId;
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod generic;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod step;
@@ -39,7 +39,7 @@ pub(super) const INITIAL: u32 = !0;
 /// How far ahead of the folding memory is asked for, in bytes. Blocks on several ways at once are
 /// no pattern that CPUs foresee: without, sums of 16 MiB took half again to twice as long. Measured
 /// from 2 to 16 KiB on a Zen 4.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 const PREFETCH_DISTANCE: usize = 8192;
 
 /// Memory is asked for where more bytes than this are left: in the first-level cache it costs 6 %.
