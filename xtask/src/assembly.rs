@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::loops::{Function, Graph, functions};
+
 /// The kernels of x86, as their modules are named in symbols: length, then name.
 const LEVELS: [&str; 5] = ["11avx512_gfni", "6avx512", "9avx2_gfni", "4avx2", "5ssse3"];
 
@@ -64,92 +66,12 @@ fn level(symbol: &str) -> Option<&'static str> {
     })
 }
 
-struct Function<'a> {
-    name: &'a str,
-    lines: Vec<&'a str>,
-}
-
-/// All functions: from a label that is not a local one to the label of its end.
-fn functions(text: &str) -> Vec<Function<'_>> {
-    let mut functions: Vec<Function<'_>> = Vec::new();
-    let mut is_inside = false;
-    for line in text.lines() {
-        let label = line.strip_suffix(':').filter(|label| !label.starts_with(char::is_whitespace));
-        match label {
-            Some(label) if label.starts_with(".Lfunc_end") => is_inside = false,
-            Some(label) if !label.starts_with(".L") => {
-                functions.push(Function { name: label, lines: Vec::new() });
-                is_inside = true;
-            }
-            _ if is_inside => {
-                let function = functions.last_mut().expect("its label came before");
-                function.lines.push(line);
-            }
-            _ => {}
-        }
-    }
-    functions
-}
-
-/// A run of instructions that is entered at its beginning only, and left at its end.
-#[derive(Default)]
-struct Block<'a> {
-    label: Option<&'a str>,
-    instructions: Vec<&'a str>,
-    /// Labels that it may jump to.
-    targets: Vec<&'a str>,
-    goes_on: bool,
-}
-
-fn blocks<'a>(function: &Function<'a>) -> Vec<Block<'a>> {
-    let mut blocks = vec![Block { goes_on: true, ..Block::default() }];
-    for &line in &function.lines {
-        if let Some(label) = line.strip_suffix(':') {
-            blocks.push(Block { label: Some(label), goes_on: true, ..Block::default() });
-            continue;
-        }
-        let instruction = line.trim();
-        if instruction.is_empty() || instruction.starts_with(['.', '#']) {
-            continue;
-        }
-        let block = blocks.last_mut().expect("there is a first one");
-        block.instructions.push(instruction);
-        let mnemonic = instruction.split_whitespace().next().unwrap_or_default();
-        let target = instruction.split_whitespace().nth(1).filter(|name| name.starts_with(".L"));
-        if mnemonic.starts_with('j') || mnemonic.starts_with("ret") || mnemonic == "ud2" {
-            block.targets.extend(target);
-            block.goes_on = mnemonic.starts_with('j') && mnemonic != "jmp";
-            blocks.push(Block { goes_on: true, ..Block::default() });
-        }
-    }
-    blocks
-}
-
 /// How many instructions stand in loops, and those of them that must not.
 fn read_loops(function: &Function<'_>) -> (usize, Vec<String>) {
-    let blocks = blocks(function);
-    let next = |from: usize| -> Vec<usize> {
-        let block = &blocks[from];
-        let jumps = block
-            .targets
-            .iter()
-            .filter_map(|target| blocks.iter().position(|block| block.label == Some(target)));
-        let following = (block.goes_on && from + 1 < blocks.len()).then_some(from + 1);
-        jumps.chain(following).collect()
-    };
-    let is_in_loop = |start: usize| {
-        let mut seen = vec![false; blocks.len()];
-        let mut waiting = next(start);
-        while let Some(block) = waiting.pop() {
-            if !std::mem::replace(&mut seen[block], true) {
-                waiting.extend(next(block));
-            }
-        }
-        seen[start]
-    };
+    let graph = Graph::new(&function.lines);
     let mut count = 0;
     let mut faults = Vec::new();
-    for (_, block) in blocks.iter().enumerate().filter(|(index, _)| is_in_loop(*index)) {
+    for (_, block) in graph.blocks.iter().enumerate().filter(|(at, _)| graph.is_in_loop(*at)) {
         count += block.instructions.len();
         for instruction in &block.instructions {
             if instruction.starts_with("call") {

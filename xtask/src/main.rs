@@ -1,6 +1,8 @@
 //! Chores of the project that need the library itself: `cargo xtask CHORE`.
 
 mod assembly;
+mod loops;
+mod mca;
 
 use std::env;
 use std::process::ExitCode;
@@ -18,6 +20,9 @@ Chores:
            stack, no call
   header [--check]
            write include/restripe.h, or only say whether it is as it should be
+  mca [FILE]
+           print how many cycles the loops for 64-bit Arm take on models of three CPUs, beside those
+           of ISA-L; compiled for it, or in FILE
   kernels  print the names of the kernels that this CPU can run, best first, one a line
 ";
 
@@ -32,6 +37,8 @@ fn main() -> ExitCode {
         }
         ["assembly"] => done(assembly::check(None)),
         ["assembly", file] => done(assembly::check(Some(file))),
+        ["mca"] => done(mca::print(None)),
+        ["mca", file] => done(mca::print(Some(file))),
         ["header"] => done(header::header(false)),
         ["header", "--check"] => done(header::header(true)),
         ["help" | "--help" | "-h"] => {
