@@ -4,7 +4,8 @@
 
 /// Defines a static `KernelTable`. `columns` counts up to the most inputs of one call, of which
 /// each costs code; `passes` has the rows that go in one pass and the vectors a step of each,
-/// chosen so that sums, inputs and coefficients fit the registers.
+/// chosen so that sums, inputs and coefficients fit the registers. Plain sums have two vectors a step
+/// unless it is said.
 macro_rules! kernel_table {
     (
         $(#[$doc:meta])*
@@ -13,6 +14,7 @@ macro_rules! kernel_table {
         supported: $supported:expr,
         columns: [$($columns:literal)*],
         passes: $passes:tt,
+        $(sums of: $step:literal,)?
     ) => {
         /// # Safety
         ///
@@ -56,6 +58,8 @@ macro_rules! kernel_table {
             }
         }
 
+        const SUMS_A_STEP: usize = kernel_table!(@step $($step)?);
+
         $(#[$doc])*
         pub(in crate::kernel) static $table: crate::kernel::KernelTable = crate::kernel::KernelTable {
             name: $name,
@@ -65,14 +69,17 @@ macro_rules! kernel_table {
             entry_words: <$vector as crate::kernel::vector::Gf8Vector>::ENTRY_WORDS,
             entries: &$entries,
             products: &[$(kernel_table!(@products $columns $passes)),*],
-            sums: &[$(kernel_table!(@sums $columns $passes)),*],
+            sums: &[$(sums::<$columns, SUMS_A_STEP>),*],
         };
     };
     (@products $columns:literal [$($rows:literal of $unroll:literal),*]) => {
         &[$(products::<$columns, $rows, $unroll>),*]
     };
-    (@sums $columns:literal [1 of $unroll:literal $($rest:tt)*]) => {
-        sums::<$columns, 2>
+    (@step) => {
+        2
+    };
+    (@step $step:literal) => {
+        $step
     };
 }
 
