@@ -13,8 +13,9 @@ use super::{DotProduct, MAX_COLUMNS, MAX_ROWS, Manner};
 /// The longest vector; bounce buffers have room for one a stream.
 const MAX_BYTES: usize = 64;
 
-/// Pointers that are kept in registers, of the sixteen or so that CPUs have for them.
-const IN_REGISTERS: usize = 10;
+/// Pointers that are kept in registers, of the sixteen or so that CPUs have for them, or of the thirty
+/// on 64-bit Arm.
+const IN_REGISTERS: usize = if cfg!(target_arch = "aarch64") { 20 } else { 10 };
 
 /// Repeats a block for every pair of columns, with the pair's first as a constant.
 ///

@@ -74,6 +74,6 @@ kernel_table! {
     features: "neon",
     supported: || cfg!(target_feature = "neon"),
     columns: [1 2 3 4 5 6 7 8 9 10 11 12],
-    passes: [1 of 4, 2 of 4, 3 of 4, 4 of 4, 5 of 3, 6 of 3],
-    sums of: 4,
+    passes: [1 of 4, 2 of 4, 3 of 4, 4 of 3, 5 of 3, 6 of 3],
+    sums of: 8,
 }

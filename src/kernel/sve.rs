@@ -51,23 +51,24 @@ unsafe fn vector_bytes() -> usize {
     bytes
 }
 
-/// A block of instructions for each row that there is. It is given the numbers of the registers of
-/// the row's sums, and the places of its coefficient and of its output's pointer.
+/// The instructions of a block for every row that there is. A block is given, of its row, the numbers of
+/// the registers of both sums and the places of the coefficient and of the output's pointer.
+#[rustfmt::skip]
 macro_rules! each_row {
-    ($block:ident $(, $argument:ident)?) => {
+    ($block:ident $(, $add:ident)?) => {
         concat!(
-            ".if {rows} > 0\n", $block!(16, 17, 0, 0 $(, $argument)?), ".endif\n",
-            ".if {rows} > 1\n", $block!(18, 19, 32, 8 $(, $argument)?), ".endif\n",
-            ".if {rows} > 2\n", $block!(20, 21, 64, 16 $(, $argument)?), ".endif\n",
-            ".if {rows} > 3\n", $block!(22, 23, 96, 24 $(, $argument)?), ".endif\n",
-            ".if {rows} > 4\n", $block!(24, 25, 128, 32 $(, $argument)?), ".endif\n",
-            ".if {rows} > 5\n", $block!(26, 27, 160, 40 $(, $argument)?), ".endif\n",
+            ".if {rows} > 0\n", $block!(16, 17, 0, 0 $(, $add)?), ".endif\n",
+            ".if {rows} > 1\n", $block!(18, 19, 32, 8 $(, $add)?), ".endif\n",
+            ".if {rows} > 2\n", $block!(20, 21, 64, 16 $(, $add)?), ".endif\n",
+            ".if {rows} > 3\n", $block!(22, 23, 96, 24 $(, $add)?), ".endif\n",
+            ".if {rows} > 4\n", $block!(24, 25, 128, 32 $(, $add)?), ".endif\n",
+            ".if {rows} > 5\n", $block!(26, 27, 160, 40 $(, $add)?), ".endif\n",
         )
     };
 }
 
-/// Nibbles of the next input.
-macro_rules! read_column {
+/// Reads the nibbles of the next input.
+macro_rules! read_input {
     () => {
         "ldr {stream}, [{input}], #8
         ld1b {{z2.b}}, p0/z, [{stream}, {at}]
@@ -81,115 +82,92 @@ macro_rules! read_column {
 }
 
 /// A row's sums begin as products.
-macro_rules! begin_sums {
-    ($sum:literal, $next_sum:literal, $entry:literal, $pointer:literal) => {
+#[rustfmt::skip]
+macro_rules! begin {
+    ($sum:literal, $next:literal, $entry:literal, $pointer:literal) => {
         concat!(
-            "ldp q0, q1, [{entry}, #",
-            $entry,
-            "]\n",
-            "tbl z",
-            $sum,
-            ".b, {{z0.b}}, z2.b\n",
-            "tbl z7.b, {{z1.b}}, z3.b\n",
-            "eor z",
-            $sum,
-            ".d, z",
-            $sum,
-            ".d, z7.d\n",
-            "tbl z",
-            $next_sum,
-            ".b, {{z0.b}}, z4.b\n",
+            "ldp q0, q1, [{entry}, #", $entry, "]\n",
+            "tbl z", $sum, ".b, {{z0.b}}, z2.b\n",
+            "tbl z6.b, {{z1.b}}, z3.b\n",
+            "eor z", $sum, ".d, z", $sum, ".d, z6.d\n",
+            "tbl z", $next, ".b, {{z0.b}}, z4.b\n",
             "tbl z7.b, {{z1.b}}, z5.b\n",
-            "eor z",
-            $next_sum,
-            ".d, z",
-            $next_sum,
-            ".d, z7.d\n",
+            "eor z", $next, ".d, z", $next, ".d, z7.d\n",
         )
     };
 }
 
 /// Products are added to a row's sums.
-macro_rules! go_on_with_sums {
-    ($sum:literal, $next_sum:literal, $entry:literal, $pointer:literal, $add_both:ident) => {
+#[rustfmt::skip]
+macro_rules! go_on {
+    ($sum:literal, $next:literal, $entry:literal, $pointer:literal, $add:ident) => {
         concat!(
-            "ldp q0, q1, [{entry}, #",
-            $entry,
-            "]\n",
+            "ldp q0, q1, [{entry}, #", $entry, "]\n",
             "tbl z6.b, {{z0.b}}, z2.b\n",
             "tbl z7.b, {{z1.b}}, z3.b\n",
-            $add_both!($sum),
+            $add!($sum),
             "tbl z6.b, {{z0.b}}, z4.b\n",
             "tbl z7.b, {{z1.b}}, z5.b\n",
-            $add_both!($next_sum),
+            $add!($next),
         )
     };
 }
 
-/// `z6` and `z7` are added to a sum.
+/// Both halves of products are added to a sum.
+#[rustfmt::skip]
 macro_rules! by_eor {
     ($sum:literal) => {
         concat!("eor z6.d, z6.d, z7.d\n", "eor z", $sum, ".d, z", $sum, ".d, z6.d\n")
     };
 }
 
-/// The same in SVE2.
+/// The same with SVE2.
+#[rustfmt::skip]
 macro_rules! by_eor3 {
     ($sum:literal) => {
         concat!("eor3 z", $sum, ".d, z", $sum, ".d, z6.d, z7.d\n")
     };
 }
 
-/// A row's output is added to its sums.
-macro_rules! add_output {
-    ($sum:literal, $next_sum:literal, $entry:literal, $pointer:literal) => {
+/// A row's sums are added to its output.
+#[rustfmt::skip]
+macro_rules! add_to_output {
+    ($sum:literal, $next:literal, $entry:literal, $pointer:literal) => {
         concat!(
-            "ldr {stream}, [{outputs}, #",
-            $pointer,
-            "]\n",
+            "ldr {stream}, [{outputs}, #", $pointer, "]\n",
             "ld1b {{z6.b}}, p0/z, [{stream}, {at}]\n",
             "ld1b {{z7.b}}, p1/z, [{stream}, {next}]\n",
-            "eor z",
-            $sum,
-            ".d, z",
-            $sum,
-            ".d, z6.d\n",
-            "eor z",
-            $next_sum,
-            ".d, z",
-            $next_sum,
-            ".d, z7.d\n",
+            "eor z6.d, z6.d, z", $sum, ".d\n",
+            "eor z7.d, z7.d, z", $next, ".d\n",
+            "st1b {{z6.b}}, p0, [{stream}, {at}]\n",
+            "st1b {{z7.b}}, p1, [{stream}, {next}]\n",
         )
     };
 }
 
 /// A row's sums become its output.
+#[rustfmt::skip]
 macro_rules! store {
-    ($sum:literal, $next_sum:literal, $entry:literal, $pointer:literal) => {
+    ($sum:literal, $next:literal, $entry:literal, $pointer:literal) => {
         concat!(
-            "ldr {stream}, [{outputs}, #",
-            $pointer,
-            "]\n",
-            "st1b {{z",
-            $sum,
-            ".b}}, p0, [{stream}, {at}]\n",
-            "st1b {{z",
-            $next_sum,
-            ".b}}, p1, [{stream}, {next}]\n",
+            "ldr {stream}, [{outputs}, #", $pointer, "]\n",
+            "st1b {{z", $sum, ".b}}, p0, [{stream}, {at}]\n",
+            "st1b {{z", $next, ".b}}, p1, [{stream}, {next}]\n",
         )
     };
 }
 
-/// Defines a static `KernelTable` of SVE, of its entry functions for products and those of `sums`.
+/// Defines a static `KernelTable` of SVE: its entry functions for products, whose products are
+/// added as `add` says, and those of `sums`.
 macro_rules! kernel_table {
     (
         $(#[$doc:meta])*
         $table:ident = $name:literal, $products:ident,
         features: $features:literal,
         supported: $supported:expr,
-        add_both: $add_both:ident,
-        columns: [$($columns:literal)*],
+        add: $add:ident,
         sums: $sums:expr,
+        columns: [$($columns:literal)*],
     ) => {
         /// # Safety
         ///
@@ -217,17 +195,19 @@ macro_rules! kernel_table {
                     "whilelo p1.b, {next}, {end}",
                     "mov {entry}, {entries}",
                     "mov {input}, {inputs}",
-                    read_column!(),
-                    each_row!(begin_sums),
+                    read_input!(),
+                    each_row!(begin),
                     ".rept {columns} - 1",
                     "add {entry}, {entry}, #32 * {rows}",
-                    read_column!(),
-                    each_row!(go_on_with_sums, $add_both),
+                    read_input!(),
+                    each_row!(go_on, $add),
                     ".endr",
                     "cbz {accumulate:w}, 3f",
-                    each_row!(add_output),
+                    each_row!(add_to_output),
+                    "b 4f",
                     "3:",
                     each_row!(store),
+                    "4:",
                     "incb {at}, all, mul #2",
                     "incb {next}, all, mul #2",
                     "cmp {at}, {end}",
@@ -286,12 +266,9 @@ kernel_table! {
     SVE = "sve", products,
     features: "sve",
     supported: || detected!("sve"),
-    add_both: by_eor,
+    add: by_eor,
+    sums: SUMS,
     columns: [1 2 3 4 5 6 7 8 9 10 11 12],
-    sums: &[
-        sums::<1>, sums::<2>, sums::<3>, sums::<4>, sums::<5>, sums::<6>,
-        sums::<7>, sums::<8>, sums::<9>, sums::<10>, sums::<11>, sums::<12>,
-    ],
 }
 
 kernel_table! {
@@ -299,10 +276,16 @@ kernel_table! {
     SVE2 = "sve2", products_with_eor3,
     features: "sve2",
     supported: || detected!("sve2"),
-    add_both: by_eor3,
-    columns: [1 2 3 4 5 6 7 8 9 10 11 12],
+    add: by_eor3,
     sums: NEON.sums,
+    columns: [1 2 3 4 5 6 7 8 9 10 11 12],
 }
+
+#[rustfmt::skip]
+static SUMS: &[DotProduct] = &[
+    sums::<1>, sums::<2>, sums::<3>, sums::<4>, sums::<5>, sums::<6>,
+    sums::<7>, sums::<8>, sums::<9>, sums::<10>, sums::<11>, sums::<12>,
+];
 
 /// Four vectors of a stream are added to the sums.
 macro_rules! add_four {
