@@ -11,14 +11,14 @@
 //! | `avx2_gfni` | AVX2, GFNI | one affine transform of 32 bytes | VPCLMULQDQ on 32 bytes |
 //! | `avx2` | AVX2 | two shuffles of 32 bytes | VPCLMULQDQ on 32 bytes |
 //! | `ssse3` | SSSE3 | two shuffles of 16 bytes | PCLMULQDQ |
-//! | `sve2` | aarch64, SVE2 | two table look-ups of a vector | `crc32x`, `crc32cx` |
-//! | `sve` | aarch64, SVE | two table look-ups of a vector | `crc32x`, `crc32cx` |
-//! | `neon` | aarch64 | two table look-ups of 16 bytes | `crc32x`, `crc32cx` |
+//! | `sve2` | aarch64, SVE2 | two table look-ups of a vector | PMULL, `crc32x`, `crc32cx` |
+//! | `sve` | aarch64, SVE | two table look-ups of a vector | PMULL, `crc32x`, `crc32cx` |
+//! | `neon` | aarch64 | two table look-ups of 16 bytes | PMULL, `crc32x`, `crc32cx` |
 //! | `scalar` | nothing | plain 64-bit arithmetic on 8 bytes | tables |
 //!
 //! The last column is what the level stands for where the CPU has it: CRCs of a CPU without are
 //! those of the next level below. Wherever there is PCLMULQDQ, blocks of CRC-32C by the
-//! instruction `crc32` go beside those that are multiplied.
+//! instruction `crc32` go beside those that are multiplied; on aarch64 blocks of both CRCs by theirs.
 //! [`ChunkedChecksum::method`](crate::checksum::ChunkedChecksum::method) tells what runs.
 //!
 //! How kernels treat memory is a [`MemoryPolicy`]. `RESTRIPE_STREAM_FROM` in the environment, a number

@@ -24,17 +24,14 @@ use super::tables::NIBBLES;
 use super::{DotProduct, KernelTable, MAX_ROWS, Manner};
 
 /// Whether the CPU and the operating system have a feature; without `std` only what the build itself
-/// enables counts.
+/// enables counts. With the highest byte first, coefficients would be loaded in another order.
 macro_rules! detected {
     ($feature:tt) => {{
         #[cfg(feature = "std")]
-        {
-            std::arch::is_aarch64_feature_detected!($feature)
-        }
+        let has_feature = std::arch::is_aarch64_feature_detected!($feature);
         #[cfg(not(feature = "std"))]
-        {
-            cfg!(target_feature = $feature)
-        }
+        let has_feature = cfg!(target_feature = $feature);
+        has_feature && cfg!(target_endian = "little")
     }};
 }
 
