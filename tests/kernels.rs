@@ -4,8 +4,10 @@
 use restripe::gf8::{self, Matrix};
 use restripe::{ErasureCode, KernelId, ReedSolomon};
 
+#[cfg(not(target_family = "wasm"))] // whose pages cannot be protected
 mod guarded;
 mod pattern;
+#[cfg(not(target_family = "wasm"))]
 use guarded::{Edge, Guarded};
 use pattern::{bytes, is_reduced};
 
@@ -150,6 +152,7 @@ fn computes_at_every_alignment_of_every_stream() {
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
 #[test]
 fn touches_no_byte_outside_its_buffers() {
     for kernel in KernelId::available() {

@@ -222,6 +222,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "there are no threads")]
     fn serves_several_threads_at_once() {
         let code = ReedSolomon::new(6, 3).unwrap();
         std::thread::scope(|scope| {

@@ -14,6 +14,7 @@
 //! | `sve2` | aarch64, SVE2 | two table look-ups of a vector | PMULL, `crc32x`, `crc32cx` |
 //! | `sve` | aarch64, SVE | two table look-ups of a vector | PMULL, `crc32x`, `crc32cx` |
 //! | `neon` | aarch64 | two table look-ups of 16 bytes | PMULL, `crc32x`, `crc32cx` |
+//! | `simd128` | wasm32 built with it | two table look-ups of 16 bytes | tables |
 //! | `scalar` | nothing | plain 64-bit arithmetic on 8 bytes | tables |
 //!
 //! The last column is what the level stands for where the CPU has it: CRCs of a CPU without are
@@ -43,6 +44,8 @@ mod pointers;
 mod policy;
 mod program;
 mod scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
 #[cfg(target_arch = "aarch64")]
 mod sve;
 mod tables;
@@ -147,12 +150,14 @@ static KERNELS: &[&KernelTable] = &[
     &sve::SVE,
     #[cfg(target_arch = "aarch64")]
     &neon::NEON,
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    &simd128::SIMD128,
     &scalar::SCALAR,
 ];
 
 /// Names of kernels for other architectures: known, never available here.
 const ELSEWHERE: &[&str] =
-    &["avx512_gfni", "avx512", "avx2_gfni", "avx2", "ssse3", "sve2", "sve", "neon"];
+    &["avx512_gfni", "avx512", "avx2_gfni", "avx2", "ssse3", "sve2", "sve", "neon", "simd128"];
 
 /// A kernel that runs on this CPU: whoever holds one has the proof, for there is no other way to
 /// get one than to ask this type.

@@ -29,7 +29,12 @@ pub(super) static AFFINE: [u64; 256] = {
 };
 
 /// For byte shuffles: the products of c with 0..16, then with 0x00, 0x10 .. 0xF0; 32 bytes each.
-#[cfg(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(
+    target_arch = "x86",
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
 pub(super) static NIBBLES: [u64; 256 * 4] = {
     let mut table = [0; 256 * 4];
     let mut c = 0;
