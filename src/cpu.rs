@@ -146,7 +146,10 @@ fn identity() -> Identity {
 }
 
 /// Lists those of the features named that the CPU has.
-#[cfg(feature = "std")]
+#[cfg(all(
+    feature = "std",
+    any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")
+))]
 macro_rules! list_features {
     ($detected:ident, $($feature:tt)*) => {{
         let mut features = Vec::new();
@@ -273,6 +276,13 @@ fn sysfs_caches() -> Vec<Cache> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_nearest_cache_is_told_first() {
+        let caches = info().caches;
+        assert!(caches.is_sorted_by_key(|cache| cache.level), "{caches:?}");
+        assert!(caches.iter().all(|cache| cache.bytes > 0), "{caches:?}");
+    }
 
     #[cfg(all(feature = "std", target_os = "linux"))]
     #[test]
