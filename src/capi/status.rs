@@ -117,6 +117,7 @@ pub(super) enum Failure {
     #[error(transparent)]
     Io(#[from] crate::net::Error),
     #[error("{what} {descriptor}: {source}")]
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has descriptors"))]
     Descriptor { what: &'static str, descriptor: c_int, source: std::io::Error },
     #[error("{what} has {got} bytes, at least {needed} are needed")]
     TooShort { what: &'static str, needed: usize, got: usize },
