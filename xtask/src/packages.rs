@@ -16,7 +16,7 @@ struct Package {
 /// Put by cargo into every package.
 const BY_CARGO: [&str; 4] = [".cargo_vcs_info.json", "Cargo.lock", "Cargo.toml", "Cargo.toml.orig"];
 
-const LICENSES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
+const LICENSE: &str = "LICENSE";
 
 const PUBLISHED: [Package; 3] = [
     Package {
@@ -35,13 +35,13 @@ pub fn check() -> Result<(), Box<dyn Error>> {
     for package in PUBLISHED {
         let files = files_of(package.name)?;
         let files: Vec<&str> = files.lines().collect();
-        for file in package.needed.iter().chain(&LICENSES) {
+        for file in package.needed.iter().chain(&[LICENSE]) {
             if !files.contains(file) {
                 faults.push(format!("{}: {file} is missing", package.name));
             }
         }
         for file in &files {
-            let is_expected = [package.needed, &LICENSES, &BY_CARGO].concat().contains(file)
+            let is_expected = [package.needed, &[LICENSE], &BY_CARGO].concat().contains(file)
                 || package.allowed.iter().any(|folder| file.starts_with(folder));
             if !is_expected {
                 faults.push(format!("{}: {file} is not to be published", package.name));
