@@ -5,19 +5,13 @@
 //! cargo test --features hdfs --test round_mutants -- --ignored --nocapture
 //! ```
 //!
-//! `RESTRIPE_MUTANTS` names some of them: those whose description has one of its parts, which are
-//! separated by `|`.
+//! `RESTRIPE_MUTANTS` names some of them.
 #![cfg(feature = "hdfs")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+#[path = "common/mutants.rs"]
+mod mutants;
 
-/// A bug: what it does, and the replacements (file, text, other text) that make it.
-struct Mutant {
-    does: &'static str,
-    edits: &'static [(&'static str, &'static str, &'static str)],
-}
+use mutants::{Mutant, all_are_found};
 
 const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -229,79 +223,7 @@ const MUTANTS: &[Mutant] = &[
 #[test]
 #[ignore = "compiles the crate once for each mutant"]
 fn every_old_bug_is_found() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
-    let tree = target.join("round-mutants/tree");
-    let _ = fs::remove_dir_all(&tree);
-    for entry in [
-        "Cargo.toml",
-        "Cargo.lock",
-        "README.md",
-        "src",
-        "tests",
-        "benches",
-        "block-ec",
-        "cli",
-        "differential",
-        "ffi/isal",
-        "ffi/jni",
-        "xtask",
-    ] {
-        copy(&root.join(entry), &tree.join(entry));
-    }
-    let suites = |build: &Path| {
-        Command::new(env!("CARGO"))
-            .args(["test", "--offline", "--features", "hdfs"])
-            .args(["--test", "rounds", "--test", "rounds_damage"])
-            .args(["--test", "rounds_reading_less"])
-            .args(["--test", "round_simulation"])
-            .current_dir(&tree)
-            .env("CARGO_TARGET_DIR", build)
-            .env("RESTRIPE_TEST_SCALE", "small")
-            .output()
-            .unwrap()
-    };
-    let build = target.join("round-mutants/build");
-    let clean = suites(&build);
-    assert!(clean.status.success(), "without a mutant: {}", String::from_utf8_lossy(&clean.stderr));
-
-    let asked = std::env::var("RESTRIPE_MUTANTS").unwrap_or_default();
-    let is_asked = |mutant: &&Mutant| asked.split('|').any(|part| mutant.does.contains(part));
-    let mut survivors = Vec::new();
-    for Mutant { does, edits } in MUTANTS.iter().filter(is_asked) {
-        let mut originals = Vec::new();
-        for (file, text, other) in *edits {
-            let path = tree.join("src/round").join(file);
-            let source = fs::read_to_string(&path).unwrap();
-            originals.push((path.clone(), source.clone()));
-            assert_eq!(source.matches(text).count(), 1, "{file}: {text}");
-            fs::write(&path, source.replacen(text, other, 1)).unwrap();
-        }
-        let mutated = suites(&build);
-        let errors = String::from_utf8_lossy(&mutated.stderr);
-        assert!(!errors.contains("could not compile"), "{does}: {errors}");
-        println!("{}: {does}", if mutated.status.success() { "SURVIVES" } else { "found" });
-        if mutated.status.success() {
-            survivors.push(does);
-        }
-        // The last edit first: two may be of one file.
-        for (path, source) in originals.iter().rev() {
-            fs::write(path, source).unwrap();
-        }
-    }
-    assert!(survivors.is_empty(), "not found: {survivors:?}");
-}
-
-fn copy(from: &Path, to: &Path) {
-    if from.is_dir() {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            copy(&entry.path(), &to.join(entry.file_name()));
-        }
-    } else {
-        // Not fs::copy: the compiler goes by the time of the change.
-        fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::write(to, fs::read(from).unwrap()).unwrap();
-    }
+    let suites = ["--test=rounds", "--test=rounds_damage", "--test=rounds_reading_less"];
+    let tests = ["test", "--offline", "--features=hdfs", "--test=round_simulation"];
+    all_are_found("round-mutants", "src/round", MUTANTS, "small", &[&tests[..], &suites].concat());
 }

@@ -448,6 +448,8 @@ impl Model {
             assert!(report_after.is_clean(), "{context}");
             assert_eq!(report_after.clean.files as usize, self.files.len(), "{context}");
         }
+        let there = self.place.names();
+        assert!(there.iter().eq(self.files.keys()), "left behind: {there:?} {:#?}", self.log);
     }
 }
 

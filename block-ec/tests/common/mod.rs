@@ -110,6 +110,23 @@ impl Place {
         fs::read(self.path(name)).unwrap()
     }
 
+    /// All files but those of the protection itself, in order.
+    pub fn names(&self) -> Vec<String> {
+        let (mut names, mut folders) = (Vec::new(), vec![self.root.clone()]);
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.extend((!path.ends_with(".restripe")).then_some(path));
+                } else {
+                    names.push(path.strip_prefix(&self.root).unwrap().to_str().unwrap().to_owned());
+                }
+            }
+        }
+        names.sort_unstable();
+        names
+    }
+
     /// Flips bytes of a file, which nobody wrote: its times stay.
     pub fn damage(&self, name: &str, offset: u64, len: u64) {
         damage(&self.path(name), offset, len);
