@@ -10,7 +10,9 @@ use alloc::boxed::Box;
 use once_cell::race::OnceBox;
 
 use crate::cpu::{self, Maker};
-use crate::{Error, Result};
+#[cfg(feature = "std")]
+use crate::Error;
+use crate::Result;
 
 /// What becomes of the outputs of a plan or code next: see [`Plan::with_next_use`].
 ///
