@@ -252,6 +252,11 @@ fn a_liar_in_a_code_with_halves_is_noticed_and_with_enough_others_named() {
     assert!(matches!(reason(&report, 3), Some(Reason::Lies { offset: 2048, .. })));
     let report = simulator::run(&group(&[1, 7]));
     assert!(matches!(report.failure().cause, Cause::Contradiction { offset: 2048, .. }));
+    // Of two that may lie it takes a third one beyond those required to name even one.
+    let mut two_may_lie = group(&[1]);
+    two_may_lie.config.extra_sources = 2;
+    let report = simulator::run(&two_may_lie);
+    assert!(matches!(report.failure().cause, Cause::Contradiction { offset: 2048, .. }));
 }
 
 #[test]
