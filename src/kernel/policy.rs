@@ -9,10 +9,10 @@ use alloc::boxed::Box;
 
 use once_cell::race::OnceBox;
 
-use crate::cpu::{self, Maker};
 #[cfg(feature = "std")]
 use crate::Error;
 use crate::Result;
+use crate::cpu::{self, Maker};
 
 /// What becomes of the outputs of a plan or code next: see [`Plan::with_next_use`].
 ///
