@@ -7,6 +7,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{Colour, Output};
 
+const COUNTER: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
+const BAR: &str = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+
 /// Tells how far a command is: on a terminal only, on standard error.
 #[derive(Clone, Debug)]
 pub struct Progress {
@@ -24,11 +27,8 @@ impl Progress {
     #[must_use]
     pub fn new(output: &Output, what: &'static str, total: Option<u64>) -> Self {
         Self::shown(output, what, || match total {
-            Some(total) => (
-                ProgressBar::new(total),
-                "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
-            ),
-            None => (ProgressBar::no_length(), "{msg} {spinner} {bytes} {bytes_per_sec}"),
+            Some(total) => (ProgressBar::new(total), BAR),
+            None => (ProgressBar::no_length(), COUNTER),
         })
     }
 
@@ -42,13 +42,21 @@ impl Progress {
     /// A bar up to a number of bytes that is found out on the way.
     #[must_use]
     pub fn growing(output: &Output, what: &'static str) -> Self {
-        Self::new(output, what, Some(0))
+        // No bar yet: one of nothing would be full.
+        Self::shown(output, what, || (ProgressBar::new(0), COUNTER))
     }
 
     /// Counts what is found and what is done.
     pub fn follow(&self, progress: restripe_block_ec::Progress) {
         match progress {
-            restripe_block_ec::Progress::Found(bytes) => self.bar.inc_length(bytes),
+            restripe_block_ec::Progress::Found(bytes) => {
+                if self.bar.length() == Some(0)
+                    && let Ok(style) = ProgressStyle::with_template(BAR)
+                {
+                    self.bar.set_style(style);
+                }
+                self.bar.inc_length(bytes);
+            }
             restripe_block_ec::Progress::Done(bytes) => self.bar.inc(bytes),
         }
     }
